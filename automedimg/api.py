@@ -1,0 +1,221 @@
+"""What scripts call, and all that the command line calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automedimg.contracts import Event, Notice
+from automedimg.errors import AutomedimgError
+from automedimg.registry import Catalog, load_catalog
+from automedimg.run import Run
+
+if TYPE_CHECKING:
+    from automedimg.training.inference import Prediction
+
+Listener = Callable[[Event], None]
+
+
+def search(
+    task: str,
+    data: str | Path | None = None,
+    *,
+    sample: bool = False,
+    out: str | Path | None = None,
+    trials: int | None = None,
+    time_s: float | None = None,
+    patience: int | None = None,
+    target: float | None = None,
+    metric: str = "auc",
+    strategy: str = "tpe",
+    protocol: str = "grouped",
+    seed: int = 0,
+    backbones: Iterable[str] = (),
+    heads: Iterable[str] = (),
+    fix: Mapping[str, Any] | None = None,
+    image_size: int | None = None,
+    epochs: int = 40,
+    epoch_patience: int = 8,
+    trial_time_s: float | None = None,
+    executor: str = "local",
+    workers: int | None = None,
+    weights_dir: str | Path | None = None,
+    cache_dir: str | Path | None = None,
+    download: bool = True,
+    listener: Listener | None = None,
+    catalog: Catalog | None = None,
+) -> Run:
+    """Find, train, judge and save the best classifier for a task.
+
+    Calling it again with the `out` of an earlier search continues that search.
+
+    Args:
+        task: Name of a task; ``automedimg tasks`` lists them.
+        data: Folder of the images; None looks in ``$AUTOMEDIMG_DATA/<task>`` and the user's
+            cache, then tries a download.
+        sample: Use synthetic images instead.
+        out: Run directory; None makes ``runs/<task>-<time>``.
+        trials: Finished trials in all; 30 if nothing else limits the search.
+        time_s: Seconds for everything.
+        patience: Trials without improvement that end the search.
+        target: Value of the metric that ends the search.
+        metric: What selects, on the validation split.
+        strategy: What proposes trials.
+        protocol: ``grouped`` keeps patients and copies on one side of the split; ``random`` does
+            as many papers did, and leaks.
+        seed: Of the split, the proposals and the training.
+        backbones: Names to choose from; empty takes all.
+        heads: Names to choose from; empty takes all.
+        fix: Parameters that are not searched, by name.
+        image_size: Side in pixels that images are resized to; None takes the task's.
+        epochs: Most epochs a trial.
+        epoch_patience: Epochs without improvement that end a trial.
+        trial_time_s: Most seconds a trial; None takes a fifth of `time_s`, but a minute at least.
+        executor: Where trials run.
+        workers: Trials at once; None is one a GPU, or one on the CPU.
+        weights_dir: Folder of pretrained weight files.
+        cache_dir: Folder of the caches; None takes ``$AUTOMEDIMG_CACHE`` or the user's cache.
+        download: Whether weights may be downloaded.
+        listener: Hears every event.
+        catalog: Components to choose from; None loads what is installed.
+    Returns:
+        The run; its `test_scores` hold the verdict.
+    Raises:
+        AutomedimgError: something is wrong that you can do something about.
+    """
+    from automedimg.search.request import SearchRequest
+    from automedimg.search.session import Session
+
+    catalog = catalog or load_catalog()
+    request = SearchRequest(
+        task=task,
+        out=Path(out) if out else _default_out(task),
+        data=Path(data) if data else None,
+        sample=sample,
+        trials=trials,
+        time_s=time_s,
+        patience=patience,
+        target=target,
+        metric=metric,
+        strategy=strategy,
+        executor=executor,
+        protocol=protocol,
+        seed=seed,
+        backbones=tuple(backbones),
+        heads=tuple(heads),
+        fix=dict(fix or {}),
+        image_size=image_size,
+        epochs=epochs,
+        epoch_patience=epoch_patience,
+        trial_time_s=trial_time_s,
+        workers=workers,
+        weights_dir=Path(weights_dir) if weights_dir else None,
+        cache_dir=Path(cache_dir) if cache_dir else None,
+        download=download,
+    )
+    request.check(catalog)
+    emit = _emitter(catalog, listener)
+    try:
+        Session(request, catalog, emit).run()
+    finally:
+        if (request.out / "study.journal").is_file():
+            report(request.out)
+    return Run(request.out)
+
+
+def open_run(folder: str | Path) -> Run:
+    """Open the run directory of an earlier search.
+
+    Raises:
+        RunError: it is none.
+    """
+    return Run(folder)
+
+
+def predict(run: str | Path, images: Iterable[str | Path]) -> list[Prediction]:
+    """Classify image files with the best model of a run.
+
+    Raises:
+        RunError: `run` is not a run directory, or has no model yet.
+    """
+    return Run(run).predict(images)
+
+
+def report(run: str | Path) -> Path:
+    """Write the HTML report of a run, and its model card; return the report's path.
+
+    Raises:
+        RunError: `run` is not a run directory.
+    """
+    from automedimg.report import write_report
+    from automedimg.report.card import write_card
+
+    opened = Run(run)
+    if opened.result is not None:
+        write_card(opened.folder / "best" / "card.md", opened.config, opened.result)
+    return write_report(opened.folder, opened.trials)
+
+
+def audit(
+    task: str,
+    data: str | Path | None = None,
+    *,
+    sample: bool = False,
+    protocol: str = "grouped",
+    seed: int = 0,
+    cache_dir: str | Path | None = None,
+    listener: Listener | None = None,
+    catalog: Catalog | None = None,
+) -> dict[str, Any]:
+    """Say what is in a data set, and what a split of it leaks, without training anything.
+
+    Args:
+        task, data, sample, protocol, seed, cache_dir, listener, catalog: as for `search`.
+    Returns:
+        What `audit.json` of a run holds.
+    Raises:
+        DataError: the images can't be used.
+    """
+    from automedimg.data import files, finding, places
+    from automedimg.data.prepare import prepare
+
+    catalog = catalog or load_catalog()
+    spec, dataset = catalog.datasets.get(task), catalog.datasets.make(task)
+    cache = files.make_folder(places.cache_folder(cache_dir))
+    if sample:
+        root = finding.make_sample(spec, dataset, cache)
+    else:
+        root = finding.find_data(spec, dataset, Path(data) if data else None, cache)
+    prepared = prepare(
+        spec,
+        dataset,
+        root,
+        cache,
+        size=spec.image_size,
+        protocol=protocol,  # type: ignore[arg-type]
+        seed=seed,
+        listener=listener or (lambda event: None),
+    )
+    return {"synthetic": prepared.synthetic, **prepared.audit}
+
+
+def _default_out(task: str) -> Path:
+    return Path("runs") / f"{task}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _emitter(catalog: Catalog, listener: Listener | None) -> Listener:
+    """Tell the caller's listener and every plugin's; a plugin that raises is heard no more."""
+
+    def emit(event: Event) -> None:
+        if listener is not None:
+            listener(event)
+        for complaint in catalog.notify(event):
+            if listener is not None:
+                listener(Notice(f"a listener failed and was dropped: {complaint}"))
+
+    return emit
+
+
+__all__ = ["AutomedimgError", "Run", "audit", "open_run", "predict", "report", "search"]

@@ -1,0 +1,76 @@
+"""`automedimg tasks`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from automedimg.contracts import DatasetSpec
+from automedimg.registry import Catalog, load_catalog
+
+
+@click.command("tasks", short_help="List the tasks, or show one.")
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(name: str | None, as_json: bool) -> None:
+    """List the tasks, or show one: its source, licence, layout and how to get it."""
+    catalog = load_catalog()
+    if name is not None:
+        _show(catalog.datasets.get(name), as_json)
+    elif as_json:
+        click.echo(json.dumps([describe(e.spec) for e in catalog.datasets.entries()], indent=2))
+    else:
+        _list(catalog)
+
+
+def describe(spec: DatasetSpec) -> dict[str, object]:
+    """A task as JSON types."""
+    return {
+        "name": spec.name,
+        "summary": spec.summary,
+        "modality": spec.modality,
+        "classes": list(spec.classes),
+        "positive": spec.positive,
+        "images": sum(spec.expected_counts.values()) or None,
+        "layout": spec.layout,
+        "citation": spec.source.citation,
+        "url": spec.source.url,
+        "licence": spec.source.licence,
+        "download": spec.download,
+        "kaggle": spec.kaggle,
+    }
+
+
+def _list(catalog: Catalog) -> None:
+    from rich.table import Table
+
+    from automedimg.cli.console import stdout
+
+    table = Table(box=None, padding=(0, 2), header_style="dim")
+    for column in ("task", "modality", "classes", "images", "summary"):
+        table.add_column(column)
+    for entry in catalog.datasets.entries():
+        spec = entry.spec
+        images = sum(spec.expected_counts.values())
+        table.add_row(
+            f"[name]{spec.name}[/]",
+            spec.modality,
+            ", ".join(spec.classes),
+            str(images or ""),
+            spec.summary,
+        )
+    console = stdout()
+    console.print(table)
+    console.print("[dim]`automedimg tasks NAME` says more; `--sample` tries any of them.[/]")
+
+
+def _show(spec: DatasetSpec, as_json: bool) -> None:
+    facts = describe(spec)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for key, value in facts.items():
+        text = ", ".join(value) if isinstance(value, list) else value
+        if text:
+            click.echo(f"{key:<10} {text}")

@@ -1,0 +1,81 @@
+"""All that a plugin author needs: the interfaces, the specs, and the `hookimpl` marker."""
+
+import pluggy
+
+from automedimg.contracts.backbones import (
+    PRETRAINED_MODES,
+    Backbone,
+    BackboneSpec,
+    BuiltBackbone,
+    TrainMode,
+    Weights,
+)
+from automedimg.contracts.datasets import Dataset, DatasetSpec, Record
+from automedimg.contracts.events import (
+    EpochFinished,
+    Event,
+    Notice,
+    SearchFinished,
+    SearchStarted,
+    StageAdvanced,
+    StageStarted,
+    TrialFinished,
+    TrialStarted,
+)
+from automedimg.contracts.executors import Decision, Executor, ExecutorSpec, Message
+from automedimg.contracts.heads import Head, HeadSpec
+from automedimg.contracts.lazy import lazy, lazy_attribute
+from automedimg.contracts.metrics import FloatArray, IntArray, Metric, MetricSpec
+from automedimg.contracts.source import Source
+from automedimg.contracts.space import Space, When, distribution_of, is_active
+from automedimg.contracts.strategies import Strategy, StrategySpec
+from automedimg.contracts.trials import RunContext, ScoreSpec, TrialResult, TrialSpec, TrialState
+
+hookimpl = pluggy.HookimplMarker("automedimg")
+"""Marks a function as an implementation of the hook of the same name."""
+
+__all__ = [
+    "PRETRAINED_MODES",
+    "Backbone",
+    "BackboneSpec",
+    "BuiltBackbone",
+    "Dataset",
+    "DatasetSpec",
+    "Decision",
+    "EpochFinished",
+    "Event",
+    "Executor",
+    "ExecutorSpec",
+    "FloatArray",
+    "Head",
+    "HeadSpec",
+    "IntArray",
+    "Message",
+    "Metric",
+    "MetricSpec",
+    "Notice",
+    "Record",
+    "RunContext",
+    "ScoreSpec",
+    "SearchFinished",
+    "SearchStarted",
+    "Source",
+    "Space",
+    "StageAdvanced",
+    "StageStarted",
+    "Strategy",
+    "StrategySpec",
+    "TrainMode",
+    "TrialFinished",
+    "TrialResult",
+    "TrialSpec",
+    "TrialStarted",
+    "TrialState",
+    "Weights",
+    "When",
+    "distribution_of",
+    "hookimpl",
+    "is_active",
+    "lazy",
+    "lazy_attribute",
+]

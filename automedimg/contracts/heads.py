@@ -1,0 +1,48 @@
+"""What a head plugin provides: features to classes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from automedimg.contracts.source import Source
+from automedimg.contracts.space import Space
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Head(ABC):
+    """A classifier on features. Instances hold no state."""
+
+    @abstractmethod
+    def space(self) -> Space:
+        """Declare the parameters that a search may choose."""
+
+    def defaults(self) -> Sequence[Mapping[str, Any]]:
+        """Good values of `space`, the best guess first; the first completes a backbone's defaults."""
+        return ()
+
+    @abstractmethod
+    def build(self, num_features: int, num_classes: int, values: Mapping[str, Any]) -> keras.Model:
+        """Build the classifier.
+
+        Args:
+            num_features: D.
+            num_classes: K, 2 or more.
+            values: One value for each active parameter of `space`.
+        Returns:
+            A model from features (N, D) to logits (N, K), float32.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSpec:
+    """A head as it is listed by ``automedimg plugins``."""
+
+    name: str
+    summary: str
+    factory: Callable[[], Head]
+    source: Source | None = None

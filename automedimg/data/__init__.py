@@ -1,0 +1,1 @@
+"""Images in: finding, reading, caching, grouping and splitting them."""

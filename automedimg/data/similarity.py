@@ -1,0 +1,116 @@
+"""How alike two small pictures are, whatever was done to their brightness.
+
+Pictures are compared by their *detail*: fine structure, each pixel divided by the strength of the
+structure around it. A change of contrast, brightness or gamma is locally an affine change and drops
+out; what two patients share, the outline of a head and its broad shading, was filtered away before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter
+
+SIDE = 64
+"""Height and width of a thumbnail, in pixels."""
+
+DetailArray: TypeAlias = npt.NDArray[np.float16]
+"""Shape (..., 64, 64); exactly 0 where the picture is flat (blank or saturated)."""
+
+_NOISE_SIGMA = 0.6  # takes JPEG noise off
+_STRUCTURE_SIGMA = 1.2  # structure wider than this is what different patients share
+_STRENGTH_SIGMA = 2.0  # neighbourhood whose strength each pixel is divided by
+_FLAT_GREY = 0.5  # strength, in grey levels, below which there is only rounding
+_COARSE_SIDE = 32
+_MIN_SHARED_PIXELS = 200
+_MIN_SHARED_FRACTION = 0.25
+_CHUNK = 512
+
+
+def detail_of(thumbnails: npt.NDArray[np.uint8]) -> DetailArray:
+    """Return the locally normalised fine structure of pictures.
+
+    Args:
+        thumbnails: uint8, shape (N, 64, 64).
+    Returns:
+        float16, shape (N, 64, 64). Half precision halves the memory; the error, 0.05 %, is far
+        below what a JPEG file does.
+    Source: local contrast normalisation, Pinto, Cox & DiCarlo (2008), PLoS Comput. Biol. 4(1) e27.
+    """
+    detail = np.empty(thumbnails.shape, np.float16)
+    for start in range(0, len(thumbnails), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        smooth = _blur(thumbnails[rows].astype(np.float32), _NOISE_SIGMA)
+        fine = smooth - _blur(smooth, _STRUCTURE_SIGMA)
+        strength = np.sqrt(_blur(fine * fine, _STRENGTH_SIGMA))
+        detail[rows] = np.where(strength > _FLAT_GREY, fine / (strength + _FLAT_GREY), 0.0)
+    return detail
+
+
+def coarse_vectors(detail: DetailArray) -> npt.NDArray[np.float32]:
+    """Shrink details to vectors whose dot product tells which pairs are worth a closer look.
+
+    Args:
+        detail: shape (N, 64, 64).
+    Returns:
+        float32, shape (N, 1024); rows have length 1, or 0 for a flat picture.
+    """
+    step = SIDE // _COARSE_SIDE
+    cells = detail.reshape(len(detail), _COARSE_SIDE, step, _COARSE_SIDE, step)
+    vectors: npt.NDArray[np.float32] = cells.mean(axis=(2, 4), dtype=np.float32)
+    vectors = vectors.reshape(len(detail), _COARSE_SIDE**2)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+    return vectors
+
+
+def turn_vectors(
+    vectors: npt.NDArray[np.float32], turn: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
+) -> npt.NDArray[np.float32]:
+    """Return the coarse vectors of turned pictures: turning and shrinking can change places.
+
+    Args:
+        vectors: What `coarse_vectors` returned, shape (N, 1024).
+        turn: Flips or transposes the last two axes of an array.
+    """
+    return turn(vectors.reshape(-1, _COARSE_SIDE, _COARSE_SIDE)).reshape(vectors.shape)
+
+
+def detail_correlation(first: DetailArray, second: DetailArray) -> npt.NDArray[np.float32]:
+    """Correlate details where both pictures have some.
+
+    Where one is saturated and the other isn't, nothing can be compared, and those pixels count
+    neither for nor against. Too small a shared area is no evidence: it gives 0.
+
+    Args:
+        first: shape (P, 64, 64).
+        second: shape (P, 64, 64).
+    Returns:
+        float32, shape (P,), in [-1, 1].
+    """
+    a, b = first.astype(np.float32), second.astype(np.float32)
+    in_a, in_b = a != 0, b != 0
+    shared = np.count_nonzero(in_a & in_b, axis=(1, 2))
+    either = np.count_nonzero(in_a | in_b, axis=(1, 2))
+    product = np.einsum("pij,pij->p", a, b)
+    power = _power(a, in_b) * _power(b, in_a)
+    correlation = product / np.sqrt(np.maximum(power, 1e-9))
+    enough = (shared >= _MIN_SHARED_PIXELS) & (shared >= _MIN_SHARED_FRACTION * either)
+    return np.where(enough, correlation, np.float32(0)).astype(np.float32)
+
+
+def _power(
+    detail: npt.NDArray[np.float32], where: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float32]:
+    """Sum of squares of each picture over the pixels of a mask."""
+    masked = detail * where
+    power: npt.NDArray[np.float32] = np.einsum("pij,pij->p", masked, masked)
+    return power
+
+
+def _blur(pictures: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32]:
+    """Blur each picture of a stack (N, H, W) by itself."""
+    blurred: npt.NDArray[np.float32] = gaussian_filter(pictures, (0.0, sigma, sigma))
+    return blurred

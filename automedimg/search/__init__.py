@@ -1,0 +1,1 @@
+"""The search: ask for a trial, run it somewhere safe, record it, learn from it."""

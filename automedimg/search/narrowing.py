@@ -1,0 +1,213 @@
+"""Build the search space from what is installed and what the user asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+
+from automedimg.contracts import PRETRAINED_MODES, Backbone, Head, Notice
+from automedimg.errors import AutomedimgError, ConfigurationError
+from automedimg.registry import Catalog
+from automedimg.search.space import BackboneOption, SearchSpace, train_name, usable_modes
+from automedimg.search.weights import WeightStore
+from automedimg.training.parameters import fit_space
+
+Notify = Callable[[Notice], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How the user narrows the space.
+
+    Args:
+        backbones: Names; empty takes all.
+        heads: Names; empty takes all.
+        fix: ``NAME=VALUE`` pairs, values as text or typed.
+    """
+
+    backbones: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    fix: Mapping[str, Any] = field(default_factory=dict)
+
+
+def build_space(
+    catalog: Catalog, wanted: Wanted, store: WeightStore, notify: Notify
+) -> SearchSpace:
+    """Return the space of a search.
+
+    Raises:
+        ConfigurationError: unknown names or values; all of them are named at once.
+    """
+    fix = dict(wanted.fix)
+    train = fix.pop("train", None)
+    options = _options(catalog, wanted.backbones, store, notify)
+    heads: dict[str, Head] = {
+        name: catalog.heads.make(name) for name in wanted.heads or catalog.heads.names()
+    }
+    options = _with_mode(options, train, bool(wanted.backbones), notify)
+    space = SearchSpace(options, heads, fit_space(), {})
+    return replace(space, fixed=_fixed(space, fix))
+
+
+def _options(
+    catalog: Catalog, names: Sequence[str], store: WeightStore, notify: Notify
+) -> dict[str, BackboneOption]:
+    options, missing = {}, []
+    for name in names or catalog.backbones.names():
+        try:
+            backbone: Backbone = catalog.backbones.make(name)
+        except AutomedimgError as error:
+            if names:
+                raise
+            notify(Notice(f"{error.message}: left out", important=True))
+            continue
+        found = [(weights, store.find(weights)) for weights in backbone.weights()]
+        weights = tuple((weights, path) for weights, path in found if path is not None)
+        if backbone.weights() and not weights:
+            missing.append(name)
+        present = [found for found, _ in weights]
+        options[name] = BackboneOption(
+            backbone, backbone.space(present), usable_modes(backbone, present), weights
+        )
+    if missing:
+        notify(
+            Notice(
+                f"NO PRETRAINED WEIGHTS for {', '.join(missing)}: they are searched from scratch "
+                "only, which is slower and less accurate. Name a folder of weight files with "
+                "--weights-dir or $AUTOMEDIMG_WEIGHTS.",
+                important=True,
+            )
+        )
+    return options
+
+
+def _with_mode(
+    options: Mapping[str, BackboneOption], train: Any, insisted: bool, notify: Notify
+) -> dict[str, BackboneOption]:
+    """Keep what can be trained as asked."""
+    if train is None:
+        return dict(options)
+    if train not in ("frozen", "finetune", "scratch"):
+        raise ConfigurationError(
+            f"unknown value `{train}` of `train`; expected frozen, finetune or scratch"
+        )
+    kept = {
+        name: replace(option, modes=(train,))
+        for name, option in options.items()
+        if train in option.modes
+    }
+    lost = sorted(set(options) - set(kept))
+    hint = "pretrained weights are needed: see --weights-dir" if train in PRETRAINED_MODES else None
+    if lost and (insisted or not kept):
+        raise ConfigurationError(f"can't train {', '.join(lost)} as `{train}`", hint)
+    if lost:
+        notify(Notice(f"{', '.join(lost)} can't be trained as `{train}` here: left out"))
+    return kept
+
+
+def _fixed(space: SearchSpace, fix: Mapping[str, Any]) -> dict[str, Any]:
+    known = space.distributions()
+    fixed: dict[str, Any] = {}
+    problems = []
+    for name, value in fix.items():
+        matches = [ledger for ledger in known if ledger == name or ledger.endswith(f".{name}")]
+        matches = [ledger for ledger in matches if ledger not in ("backbone", "head")]
+        if not matches:
+            problems.append(f"unknown parameter `{name}`")
+            continue
+        for ledger in matches:
+            try:
+                fixed[ledger] = _typed(value, known[ledger])
+            except ValueError as error:
+                problems.append(f"`{name}`: {error}")
+    if problems:
+        names = sorted({ledger.rpartition(".")[2] for ledger in known} - {"backbone", "head"})
+        raise ConfigurationError(
+            "can't fix: " + "; ".join(problems), f"the parameters here are {', '.join(names)}"
+        )
+    return fixed
+
+
+def _typed(value: Any, distribution: BaseDistribution) -> Any:
+    """Turn a value, perhaps text, into one of the distribution's kind.
+
+    Numbers may lie outside the searched range: who fixes a value means it.
+    """
+    if isinstance(distribution, CategoricalDistribution):
+        for choice in distribution.choices:
+            if value == choice or str(value) == str(choice) or _as_json(value) == choice:
+                return choice
+        raise ValueError(f"got `{value}`, expected one of {list(distribution.choices)}")
+    number = _as_json(value)
+    whole = isinstance(distribution, IntDistribution)
+    if isinstance(number, bool) or not isinstance(number, int if whole else int | float):
+        raise ValueError(f"got `{value}`, expected {'a whole number' if whole else 'a number'}")
+    return number if whole else float(number)
+
+
+def _as_json(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def default_choices(space: SearchSpace, fit_defaults: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Good configurations by ledger name, cheap ones first.
+
+    Each is a backbone's default, completed by a head's best guess and by `fit_defaults`; frozen
+    networks come first and once more with the head's second guess.
+    """
+    order = {"frozen": 0, "finetune": 2, "scratch": 3}
+    found: list[tuple[int, dict[str, Any]]] = []
+    head = next(iter(space.heads))
+    for name, option in space.backbones.items():
+        present = [weights for weights, _ in option.weights]
+        for default in option.backbone.defaults(present):
+            train = default.get("train", option.modes[0])
+            if train not in option.modes:
+                continue
+            guesses = space.heads[head].defaults() or ({},)
+            for rank, guess in enumerate(guesses if train == "frozen" else guesses[:1]):
+                chosen = _default(space, name, head, {**default, "train": train}, guess)
+                found.append((order[train] + rank, {**fit_defaults, **chosen}))
+    found.sort(key=lambda pair: pair[0])
+    return [_in_ledger(space, chosen) for _, chosen in found]
+
+
+def _default(
+    space: SearchSpace,
+    backbone: str,
+    head: str,
+    default: Mapping[str, Any],
+    guess: Mapping[str, Any],
+) -> dict[str, Any]:
+    own = space.backbones[backbone].space
+    chosen = {f"{backbone}.{k}" if k in own else k: value for k, value in default.items()}
+    chosen[train_name(backbone, space.backbones[backbone].modes)] = chosen.pop("train")
+    return {"backbone": backbone, "head": head, **chosen} | {
+        f"{head}.{k}": value for k, value in guess.items()
+    }
+
+
+def _in_ledger(space: SearchSpace, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what is fixed, unknown, or no longer among the choices."""
+    known = space.distributions()
+    return {
+        name: value
+        for name, value in chosen.items()
+        if name in known and name not in space.fixed and _contains(known[name], value)
+    }
+
+
+def _contains(distribution: BaseDistribution, value: Any) -> bool:
+    try:
+        return distribution._contains(distribution.to_internal_repr(value))
+    except ValueError:
+        return False

@@ -1,0 +1,251 @@
+"""One session of a search, from a request to a verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from automedimg.contracts import (
+    Dataset,
+    DatasetSpec,
+    Event,
+    Executor,
+    Notice,
+    SearchFinished,
+    SearchStarted,
+    StageStarted,
+    Strategy,
+    TrialResult,
+)
+from automedimg.data import files, finding, places
+from automedimg.data.prepare import PreparedData, prepare
+from automedimg.errors import RunError
+from automedimg.registry import Catalog
+from automedimg.search import affordable, ledger, record
+from automedimg.search.narrowing import Wanted, build_space, default_choices
+from automedimg.search.orchestrator import Orchestrator, Plan
+from automedimg.search.request import SearchRequest
+from automedimg.search.space import SearchSpace
+from automedimg.search.stopping import Clock, best_of
+from automedimg.search.verdict import Judge
+from automedimg.search.weights import WeightStore
+from automedimg.training.backend import prepare_backend
+from automedimg.training.parameters import fit_defaults
+
+Emit = Callable[[Event], None]
+
+
+class Session:
+    """Runs a request. Use `run` once.
+
+    Args:
+        request: Checked.
+        catalog: Where everything comes from.
+        emit: Hears every event.
+    """
+
+    def __init__(self, request: SearchRequest, catalog: Catalog, emit: Emit) -> None:
+        self._request, self._catalog = request, catalog
+        self._notes: list[str] = []
+        self._listener = emit
+        self._clock = Clock(request.time_s)
+        self._started = record.now()
+        self._folder = request.out
+        self._spec: DatasetSpec = catalog.datasets.get(request.task)
+        self._cache = places.cache_folder(request.cache_dir)
+
+    def run(self) -> dict[str, Any]:
+        """Search, judge, and return what `result.json` holds.
+
+        Raises:
+            AutomedimgError: something is wrong that the user can do something about.
+        """
+        backend = prepare_backend()
+        self._claim()
+        with record.hold(self._folder):
+            root = self._find_data()
+            # Its workers import Keras while the images are read here.
+            executor: Executor = self._catalog.executors.make(
+                self._request.executor, self._request.workers
+            )
+            with closing(executor):
+                data = self._prepare(root)
+                space = self._build_space(data, executor)
+                run = self._open_run(data, space, executor, backend)
+                return self._search(run, data, space, executor)
+
+    def _claim(self) -> None:
+        """Make the run directory, unless it is somebody else's."""
+        if self._folder.is_dir() and any(self._folder.iterdir()):
+            ours = (self._folder / "run.json").is_file() or (self._folder / ".lock").is_file()
+            if not ours:
+                raise RunError(
+                    f"`{self._folder}` is not empty and not a run",
+                    "choose another `--out`",
+                )
+        files.make_folder(self._folder)
+
+    def _find_data(self) -> Path:
+        dataset: Dataset = self._catalog.datasets.make(self._request.task)
+        files.make_folder(self._cache)
+        if self._request.sample:
+            self._emit(StageStarted("making synthetic images"))
+            return finding.make_sample(self._spec, dataset, self._cache)
+        return finding.find_data(self._spec, dataset, self._request.data, self._cache)
+
+    def _prepare(self, root: Path) -> PreparedData:
+        data = prepare(
+            self._spec,
+            self._catalog.datasets.make(self._request.task),
+            root,
+            self._cache,
+            size=self._request.image_size or self._spec.image_size,
+            protocol=self._request.protocol,  # type: ignore[arg-type]
+            seed=self._request.seed,
+            listener=self._emit,
+        )
+        if data.synthetic:
+            self._emit(Notice("SYNTHETIC images: the scores mean nothing medical", important=True))
+        return data
+
+    def _build_space(self, data: PreparedData, executor: Executor) -> SearchSpace:
+        request = self._request
+        folders = places.weight_folders(request.weights_dir, data.root)
+        store = WeightStore(folders, download=request.download)
+        wanted = Wanted(request.backbones, request.heads, request.fix)
+        space = build_space(self._catalog, wanted, store, self._emit)
+        limit = request.trial_limit_s
+        if limit is None or set(executor.devices) != {"cpu"}:
+            return space
+        return affordable.drop_too_dear(
+            space,
+            self._catalog,
+            size=request.image_size or self._spec.image_size,
+            num_images=len(data.records),
+            trial_time_s=limit,
+            notify=self._emit,
+        )
+
+    def _open_run(
+        self, data: PreparedData, space: SearchSpace, executor: Executor, backend: str
+    ) -> dict[str, Any]:
+        """Write or continue `run.json`, and bring the workers up."""
+        today = record.describe_run(
+            self._request, self._spec, data, space, self._catalog, executor.devices, backend
+        )
+        path = self._folder / "run.json"
+        run = record.continue_run(files.read_json(path), today) if path.is_file() else today
+        rows = record.write_tables(self._folder, data)
+        self._write_run(run, "")
+        executor.start(
+            record.make_context(self._folder, rows, data, self._request, self._spec.classes)
+        )
+        return run
+
+    def _search(
+        self, run: dict[str, Any], data: PreparedData, space: SearchSpace, executor: Executor
+    ) -> dict[str, Any]:
+        ledger.quieten_optuna()
+        study = ledger.open_ledger(self._folder, run["direction"])
+        done = ledger.results(study)
+        limits = self._request.limits
+        self._emit(
+            SearchStarted(
+                run=str(self._folder),
+                task=self._spec.name,
+                metric=run["metric"],
+                trials=limits.trials,
+                time_s=limits.time_s,
+                done=len(done),
+                devices=executor.devices,
+            )
+        )
+        strategy: Strategy = self._catalog.strategies.make(self._request.strategy)
+        plan = Plan(
+            folder=self._folder,
+            metric=self._catalog.metrics.get(self._request.metric),
+            seed=self._request.seed,
+            limits=limits,
+            epochs=self._request.epochs,
+            epoch_patience=self._request.epoch_patience,
+            trial_time_s=self._request.trial_limit_s,
+            defaults=default_choices(space, fit_defaults()),
+        )
+        orchestrator = Orchestrator(plan, study, space, strategy, executor, self._emit, self._clock)
+        stopped_by = orchestrator.run()
+        finished = ledger.results(study)
+        self._write_run(run, stopped_by)
+        best = best_of(finished, plan.maximize)
+        if best is None:
+            raise _nothing_learnt(finished, stopped_by)
+        return self._judge(run, data, executor, finished, best, stopped_by)
+
+    def _judge(
+        self,
+        run: dict[str, Any],
+        data: PreparedData,
+        executor: Executor,
+        finished: list[TrialResult],
+        best: TrialResult,
+        stopped_by: str,
+    ) -> dict[str, Any]:
+        path = self._folder / "result.json"
+        before = files.read_json(path) if path.is_file() else None
+        judge = Judge(self._folder, run, data, self._catalog, executor, self._emit)
+        verdict = judge.judge(best, before)
+        states = Counter(result.state for result in finished)
+        result = {
+            "run": str(self._folder),
+            "task": self._spec.name,
+            "protocol": self._request.protocol,
+            "synthetic": data.synthetic,
+            "seconds": round(self._clock.elapsed(), 1),
+            "trials": {state: states[state] for state in ("complete", "pruned", "failed")},
+            "stopped_by": stopped_by,
+            "best": {
+                "trial": best.number,
+                "params": dict(best.params),
+                "validation": dict(best.validation),
+                "epoch": best.best_epoch,
+            },
+            **verdict,
+            "audit": data.audit,
+        }
+        files.write_json(path, result)
+        self._write_run(run, stopped_by)
+        self._emit(SearchFinished(str(self._folder), result))
+        return result
+
+    def _write_run(self, run: dict[str, Any], stopped_by: str) -> None:
+        session = {
+            "started": self._started,
+            "ended": record.now() if stopped_by else None,
+            "seconds": round(self._clock.elapsed(), 1),
+            "stopped_by": stopped_by or None,
+        }
+        earlier = [s for s in run["sessions"] if s["started"] != self._started]
+        notes = [*run["notes"], *(note for note in self._notes if note not in run["notes"])]
+        run |= {"sessions": [*earlier, session], "notes": notes}
+        files.write_json(self._folder / "run.json", run)
+
+    def _emit(self, event: Event) -> None:
+        if isinstance(event, Notice):
+            self._notes.append(event.text)
+        self._listener(event)
+
+
+def _nothing_learnt(finished: list[TrialResult], stopped_by: str) -> RunError:
+    if not finished:
+        return RunError(
+            f"no trial finished before the search ended ({stopped_by})",
+            "the run can be continued with the same `--out`; give it more `--time`",
+        )
+    reasons = Counter(result.reason or result.state for result in finished)
+    listed = "; ".join(f"{number} x {reason}" for reason, number in reasons.most_common(3))
+    return RunError(
+        f"none of {len(finished)} trials gave a model: {listed}",
+        "trials/*/error.txt and log.txt in the run directory say more",
+    )

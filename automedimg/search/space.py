@@ -1,0 +1,176 @@
+"""The whole search space: which components, and the values that each declares.
+
+In the ledger a component's parameter carries the component's name (``mobilenetv2.alpha``), because
+two components may declare the same name with different ranges. What belongs to training itself
+(``learning_rate``) stands bare.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, distribution_to_json
+
+from automedimg.contracts import (
+    PRETRAINED_MODES,
+    Backbone,
+    Head,
+    Space,
+    TrainMode,
+    Weights,
+    distribution_of,
+    is_active,
+)
+
+ALL_MODES: tuple[TrainMode, ...] = ("frozen", "finetune", "scratch")
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneOption:
+    """A backbone that the search may choose.
+
+    Args:
+        backbone: What its factory returned.
+        space: Its parameters.
+        modes: How it may be trained here.
+        weights: The weight files that were found, with their paths.
+    """
+
+    backbone: Backbone
+    space: Space
+    modes: tuple[TrainMode, ...]
+    weights: tuple[tuple[Weights, Path], ...]
+
+    def weights_for(self, values: Mapping[str, Any]) -> Path | None:
+        """The file that fits these values; None where there is none."""
+        for weights, path in self.weights:
+            if all(values.get(name) == value for name, value in weights.values.items()):
+                return path
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Everything that one trial chose.
+
+    Args:
+        backbone, head, train: The components.
+        backbone_values, head_values, fit: Values by bare name.
+        params: All of it by ledger name, fixed values included.
+    """
+
+    backbone: str
+    head: str
+    train: TrainMode
+    backbone_values: dict[str, Any]
+    head_values: dict[str, Any]
+    fit: dict[str, Any]
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSpace:
+    """What a search may choose from.
+
+    Args:
+        backbones: By name.
+        heads: By name.
+        fit: Parameters of training itself.
+        fixed: Ledger names that are not searched, with their values.
+    """
+
+    backbones: Mapping[str, BackboneOption]
+    heads: Mapping[str, Head]
+    fit: Space
+    fixed: Mapping[str, Any]
+
+    def choose(self, trial: Any) -> Choice:
+        """Let an Optuna trial choose components first, then the values that these declare."""
+        params: dict[str, Any] = {}
+        backbone = self._pick(trial, params, "backbone", tuple(self.backbones))
+        option = self.backbones[backbone]
+        train = self._pick(trial, params, train_name(backbone, option.modes), option.modes)
+        params["train"] = train
+        head = self._pick(trial, params, "head", tuple(self.heads))
+        backbone_values = self._values(trial, params, option.space, f"{backbone}.", {})
+        head_values = self._values(trial, params, self.heads[head].space(), f"{head}.", {})
+        fit = self._values(trial, params, self.fit, "", {"train": train})
+        return Choice(backbone, head, train, backbone_values, head_values, fit, params)
+
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Every parameter by ledger name, fixed ones and components included."""
+        found: dict[str, BaseDistribution] = {
+            "backbone": CategoricalDistribution(tuple(self.backbones)),
+            "head": CategoricalDistribution(tuple(self.heads)),
+        }
+        for name, option in self.backbones.items():
+            found[train_name(name, option.modes)] = CategoricalDistribution(option.modes)
+            found |= {f"{name}.{key}": distribution_of(e) for key, e in option.space.items()}
+        for name, head in self.heads.items():
+            found |= {f"{name}.{key}": distribution_of(e) for key, e in head.space().items()}
+        return found | {key: distribution_of(entry) for key, entry in self.fit.items()}
+
+    def fingerprint(self) -> str:
+        """Hash of what can be chosen: a run can only be continued in the space it began in."""
+        parts = {name: distribution_to_json(d) for name, d in sorted(self.distributions().items())}
+        parts["fixed"] = json.dumps(dict(sorted(self.fixed.items())), default=str)
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    def _pick(self, trial: Any, params: dict[str, Any], name: str, choices: Sequence[str]) -> Any:
+        """Choose one of some names; what there is no choice about is not searched."""
+        if len(choices) == 1:
+            params[name] = choices[0]
+        else:
+            params[name] = trial.suggest_categorical(name, list(choices))
+        return params[name]
+
+    def _values(
+        self, trial: Any, params: dict[str, Any], space: Space, prefix: str, given: dict[str, Any]
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name, entry in space.items():
+            if not is_active(entry, given | values):
+                continue
+            ledger = prefix + name
+            if ledger in self.fixed:
+                values[name] = self.fixed[ledger]
+            else:
+                values[name] = suggest(trial, ledger, distribution_of(entry))
+            params[ledger] = values[name]
+        return values
+
+
+def train_name(backbone: str, modes: Sequence[TrainMode]) -> str:
+    """Ledger name of how a backbone is trained.
+
+    It is shared by all backbones with all modes. Optuna wants one set of choices for a name, so
+    one with fewer modes has a parameter of its own.
+    """
+    return "train" if tuple(modes) == ALL_MODES else f"{backbone}.train"
+
+
+def suggest(trial: Any, name: str, distribution: BaseDistribution) -> Any:
+    """Let a trial choose from a distribution."""
+    if isinstance(distribution, CategoricalDistribution):
+        return trial.suggest_categorical(name, distribution.choices)
+    kind: Any = distribution
+    if type(distribution).__name__ == "IntDistribution":
+        return trial.suggest_int(name, kind.low, kind.high, step=kind.step, log=kind.log)
+    return trial.suggest_float(name, kind.low, kind.high, step=kind.step, log=kind.log)
+
+
+def usable_modes(backbone: Backbone, weights: Sequence[Weights]) -> tuple[TrainMode, ...]:
+    """The modes that a backbone can be trained in with the weights that were found.
+
+    A backbone that knows of no weight files (a fixed extractor) keeps all its modes.
+    """
+    if weights or not backbone.weights():
+        return tuple(mode for mode in ALL_MODES if mode in backbone.modes)
+    return tuple(
+        mode for mode in ALL_MODES if mode in backbone.modes and mode not in PRETRAINED_MODES
+    )

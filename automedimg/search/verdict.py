@@ -1,0 +1,149 @@
+"""The verdict: the test split is opened once, by the very file that selection chose."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from automedimg.contracts import (
+    Event,
+    Executor,
+    FloatArray,
+    IntArray,
+    Metric,
+    Notice,
+    ScoreSpec,
+    StageStarted,
+    TrialResult,
+)
+from automedimg.data import files
+from automedimg.data.prepare import PreparedData
+from automedimg.data.splits import TEST
+from automedimg.errors import MetricUndefinedError, RunError
+from automedimg.evaluation import confusion_matrix, interval_scores
+from automedimg.registry import Catalog
+from automedimg.search import models
+from automedimg.search.record import now
+
+TOLERANCE = 1e-3
+"""How far the saved file's validation score may be from the one that selected it."""
+
+Openings = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges the best trial of a run.
+
+    Args:
+        folder: The run directory.
+        run: What `run.json` says.
+        data: The prepared data.
+        catalog: Where the metrics come from.
+        executor: Started; applies the model.
+        emit: Hears about it.
+    """
+
+    folder: Path
+    run: dict[str, Any]
+    data: PreparedData
+    catalog: Catalog
+    executor: Executor
+    emit: Callable[[Event], None]
+
+    def judge(self, best: TrialResult, before: dict[str, Any] | None) -> dict[str, Any]:
+        """Score the best trial's file on the test split.
+
+        Args:
+            best: The trial that selection chose.
+            before: An earlier session's result, if any. If it judged the same trial, its verdict
+                stands and the test split stays closed.
+        Returns:
+            ``test``, ``test_images``, ``test_groups``, ``confusion`` and ``test_openings``.
+        """
+        openings: Openings = list((before or {}).get("test_openings", []))
+        kept = ("test", "test_images", "test_groups", "confusion", "test_openings")
+        if before and openings and openings[-1]["trial"] == best.number:
+            return {name: before[name] for name in kept}
+        self.emit(StageStarted(f"opening the test split for trial {best.number}"))
+        self._install(best)
+        self._check_selection(best)
+        openings.append({"at": now(), "trial": best.number})
+        y_true, y_prob = self._predict("test")
+        if len(openings) > 1:
+            self.emit(
+                Notice(
+                    f"the test split has now been opened {len(openings)} times, because the run "
+                    "was continued and another trial leads: read its scores with that in mind",
+                    important=True,
+                )
+            )
+        groups = self.data.groups[self.data.splits == TEST]
+        metrics: dict[str, Metric] = {
+            name: self.catalog.metrics.make(name) for name in self.catalog.metrics.names()
+        }
+        seed = int(self.run["seed"])
+        classes = len(self.run["classes"])
+        return {
+            "test": interval_scores(metrics, y_true, y_prob, groups, seed=seed),
+            "test_images": len(y_true),
+            "test_groups": len(np.unique(groups)),
+            "confusion": confusion_matrix(y_true, y_prob, classes).tolist(),
+            "test_openings": openings,
+        }
+
+    def _install(self, best: TrialResult) -> None:
+        """Copy the chosen trial's file to ``best/`` and say beside it how to use it."""
+        source = models.model_path(self.folder, best.number)
+        if not source.is_file():
+            raise RunError(
+                f"the model of trial {best.number} is not in `{source.parent}`",
+                "it was deleted or never written; run the search again in a new folder",
+            )
+        folder = files.make_folder(self.folder / "best")
+        with files.replacing(folder / models.MODEL) as temporary:
+            shutil.copyfile(source, temporary)
+        names = ("task", "synthetic", "protocol", "classes", "positive", "image_size", "channels")
+        about = {name: self.run[name] for name in names}
+        about |= {"format": 1, "trial": best.number, "params": dict(best.params)}
+        about |= {"threshold": 0.5 if self.run["positive"] else None}
+        files.write_json(folder / "model.json", about)
+
+    def _check_selection(self, best: TrialResult) -> None:
+        """Make sure that the file scores on the validation split what selected it."""
+        y_true, y_prob = self._predict("validation")
+        metric: Metric = self.catalog.metrics.make(self.run["metric"])
+        try:
+            value = metric(y_true, y_prob)
+        except MetricUndefinedError:
+            value = math.nan
+        if best.value is None or not abs(value - best.value) <= TOLERANCE:
+            raise RunError(
+                f"the saved model of trial {best.number} scores {value:.4f} on the validation "
+                f"split, but was chosen for {best.value}: it is not the model that was trained",
+                "this is a bug in a backbone or head plugin, or the file was changed",
+            )
+
+    def _predict(self, split: Literal["validation", "test"]) -> tuple[IntArray, FloatArray]:
+        out = self.folder / "best" / f"{split}.npz"
+        spec = ScoreSpec(str(self.folder / "best" / models.MODEL), split, str(out))
+        job = self.executor.submit(spec)
+        while True:
+            for message in self.executor.messages(0.5):
+                if message.job != job:
+                    continue
+                if message.kind == "failed":
+                    raise RunError(
+                        f"the best model can't be applied to the {split} split: "
+                        f"{message.data['reason']}",
+                        "see log.txt in the run directory",
+                    )
+                if message.kind == "finished":
+                    with np.load(out, allow_pickle=False) as table:
+                        return table["y_true"], table["y_prob"]

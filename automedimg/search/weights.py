@@ -1,0 +1,78 @@
+"""Find pretrained weights on this machine, or download them where that is possible."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from automedimg.contracts import Weights
+from automedimg.data import files
+
+CONNECT_TIMEOUT_S = 3.0
+
+
+class WeightStore:
+    """Looks weight files up, and downloads at most what is missing.
+
+    Args:
+        folders: Searched in order; downloads go to the last one.
+        download: Whether to try the network at all.
+    """
+
+    def __init__(self, folders: Sequence[Path], *, download: bool = True) -> None:
+        self._folders = tuple(folders)
+        self._download = download
+        self._reachable: dict[str, bool] = {}
+
+    def find(self, weights: Weights) -> Path | None:
+        """Return the file of these weights, or None where it can't be had."""
+        for folder in self._folders:
+            for name in weights.files:
+                if (folder / name).is_file():
+                    return folder / name
+        if not (self._download and weights.url and self._can_reach(weights.url)):
+            return None
+        return self._fetch(weights)
+
+    def _can_reach(self, url: str) -> bool:
+        """Ask each host once, briefly: an offline machine must not wait for every file."""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if host not in self._reachable:
+            try:
+                socket.create_connection((host, parts.port or 443), CONNECT_TIMEOUT_S).close()
+                self._reachable[host] = True
+            except OSError:
+                self._reachable[host] = False
+        return self._reachable[host]
+
+    def _fetch(self, weights: Weights) -> Path | None:
+        target = self._folders[-1] / weights.files[-1]
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with files.replacing(target) as temporary:
+                _download(weights.url, temporary)
+                if weights.md5 and _md5(temporary) != weights.md5:
+                    return None
+        except (OSError, urllib.error.URLError):
+            return None
+        return target
+
+
+def _download(url: str, path: Path) -> None:
+    if urlsplit(url).scheme != "https":
+        raise OSError(f"weights are only downloaded by https, not from {url}")
+    with urllib.request.urlopen(url, timeout=30) as remote, path.open("wb") as local:  # noqa: S310
+        shutil.copyfileobj(remote, local)
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        # The publisher's checksum; it guards against a broken download, not against an attacker.
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -1,0 +1,184 @@
+"""The worker process: trains what it is told, one job at a time.
+
+It talks in JSON lines: commands on its standard input, messages on what was its standard output.
+Everything else that is printed in it, by libraries or by a plugin's C code, goes to the run's log.
+When its standard input ends, because the parent closed it or died, it ends at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from automedimg.contracts import Decision, RunContext, ScoreSpec, TrialSpec
+from automedimg.data import files
+
+OUT_OF_MEMORY = ("out of memory", "resource_exhausted", "resourceexhausted", "oom when")
+
+
+class Line:
+    """One worker's line to its parent."""
+
+    def __init__(self, incoming: IO[str], outgoing: IO[str]) -> None:
+        self._incoming, self._outgoing = incoming, outgoing
+        self._answers: queue.Queue[Decision] = queue.Queue()
+        self._cancelled: set[int] = set()
+        self.jobs: queue.Queue[dict[str, Any]] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def say(self, kind: str, job: int = -1, data: Mapping[str, Any] | None = None) -> None:
+        """Send a message."""
+        print(
+            json.dumps({"say": kind, "job": job, "data": dict(data or {})}),
+            file=self._outgoing,
+            flush=True,
+        )
+
+    def ask(self, kind: str, job: int, data: Mapping[str, Any]) -> Decision:
+        """Send a message and wait for its answer."""
+        self.say(kind, job, data)
+        return self._answers.get()
+
+    def is_cancelled(self, job: int) -> bool:
+        """Whether the parent wants a job to stop at the epoch it has."""
+        return job in self._cancelled
+
+    def _listen(self) -> None:
+        for text in self._incoming:
+            command = json.loads(text)
+            if command["do"] == "answer":
+                self._answers.put(command["decision"])
+            elif command["do"] == "cancel":
+                self._cancelled.add(command["job"])
+            elif command["do"] == "exit":
+                break
+            else:
+                self.jobs.put(command)
+        os._exit(0)  # a running trial must not outlive its parent
+
+
+class JobTalk:
+    """A trial's line, as `automedimg.training.trial` wants it."""
+
+    def __init__(self, line: Line, job: int) -> None:
+        self._line, self._job = line, job
+
+    def epoch(self, row: Mapping[str, Any]) -> Decision:
+        """Report an epoch and wait for the answer."""
+        return self._line.ask("epoch", self._job, row)
+
+    def scored(self, value: float, log_loss: float) -> Decision:
+        """Report the score and wait for whether to keep the model."""
+        return self._line.ask("scored", self._job, {"value": value, "log_loss": log_loss})
+
+    def cancelled(self) -> bool:
+        """Whether to stop."""
+        return self._line.is_cancelled(self._job)
+
+
+class Worker:
+    """Runs jobs until its line ends."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._data: Any = None
+
+    def serve(self) -> None:
+        """Import what is heavy, say so, and work."""
+        from automedimg.training.backend import prepare_backend
+
+        backend = prepare_backend()
+        import keras  # noqa: F401 - paid for once, before the first job
+
+        from automedimg.registry import load_catalog
+
+        self._catalog = load_catalog()
+        self._line.say("ready", data={"backend": backend})
+        while True:
+            self._do(self._line.jobs.get())
+
+    def _do(self, command: dict[str, Any]) -> None:
+        from automedimg.training import trial
+        from automedimg.training.trial_data import TrialData
+
+        if command["do"] == "context":
+            context = RunContext.from_json(command["context"])
+            _redirect(Path(context.log))
+            self._data = TrialData(context)
+            return
+        job = command["job"]
+        self._line.say("started", job)
+        try:
+            if command["do"] == "train":
+                spec = TrialSpec.from_json(command["spec"])
+                result = self._train(spec, job)
+            else:
+                result = self._score(ScoreSpec.from_json(command["spec"]))
+        # Whatever a plugin or the backend raises costs this trial only.
+        except Exception as error:  # noqa: BLE001
+            self._fail(job, command, error)
+        else:
+            self._line.say("finished", job, result)
+        trial.forget()
+
+    def _train(self, spec: TrialSpec, job: int) -> dict[str, Any]:
+        from automedimg.training.trial import Trial
+
+        return Trial(spec, self._data, self._catalog).run(JobTalk(self._line, job))
+
+    def _score(self, spec: ScoreSpec) -> dict[str, Any]:
+        from automedimg.training.trial import score_model
+
+        side = self._data.side(spec.split)
+        score_model(Path(spec.model), side, self._data, Path(spec.out))
+        return {"images": len(side.rows)}
+
+    def _fail(self, job: int, command: Mapping[str, Any], error: Exception) -> None:
+        text = "".join(traceback.format_exception(error))
+        folder = command["spec"].get("folder")
+        if folder:
+            files.write_text(Path(folder) / "error.txt", text)
+        else:
+            sys.stderr.write(text)
+        self._line.say("failed", job, {"reason": reason_of(error)})
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a trial failed, in a few words."""
+    from automedimg.training.fit import TrialFailureError
+
+    text = str(error).strip()
+    if isinstance(error, TrialFailureError):
+        return text
+    if isinstance(error, MemoryError) or any(sign in text.lower() for sign in OUT_OF_MEMORY):
+        return "out of memory"
+    first = text.splitlines()[0] if text else ""
+    return f"{type(error).__name__}: {first}"[:300].rstrip(": ")
+
+
+def _redirect(path: Path) -> None:
+    """Send everything that this process prints to a file."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for descriptor in (1, 2):
+        os.dup2(log, descriptor)
+    os.close(log)
+
+
+def main() -> None:
+    """Serve on standard input and output."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    outgoing = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    Worker(Line(sys.stdin, outgoing)).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The contract checks that any plugin can run, from pytest or by `automedimg plugins check NAME`."""

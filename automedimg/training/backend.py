@@ -1,0 +1,59 @@
+"""Choose a Keras backend before Keras is imported, and quieten it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+from automedimg.errors import BackendError
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def choose_backend() -> str:
+    """Return the backend that Keras will use: ``$KERAS_BACKEND``, else the first one installed.
+
+    TensorFlow comes first because it runs convolutions fastest on a CPU.
+
+    Raises:
+        BackendError: none is installed, or the one asked for isn't.
+    """
+    asked = os.environ.get("KERAS_BACKEND")
+    if asked and asked not in BACKENDS:
+        raise BackendError(
+            f"unknown Keras backend `{asked}` in $KERAS_BACKEND; expected one of "
+            + ", ".join(BACKENDS)
+        )
+    for name in [asked] if asked else BACKENDS:
+        if importlib.util.find_spec(name) is not None:
+            return name
+    raise BackendError(
+        f"the Keras backend `{asked}` is not installed"
+        if asked
+        else "no Keras backend is installed; one of TensorFlow, JAX and PyTorch is needed",
+        f"`pip install 'automedimg[{asked or 'tensorflow-cpu'}]'`",
+    )
+
+
+def prepare_backend() -> str:
+    """Set the environment that Keras and its backend read on import; return the backend."""
+    backend = choose_backend()
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    # TensorFlow would otherwise take a whole GPU at once, also one that others use.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    return backend
+
+
+def make_deterministic(seed: int) -> None:
+    """Seed Python, NumPy and the backend, and ask TensorFlow for repeatable operations."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        tensorflow.config.experimental.enable_op_determinism()

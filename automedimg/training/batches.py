@@ -1,0 +1,82 @@
+"""Batches straight from an array on disk, in an order that the seed fixes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from automedimg.contracts import FloatArray, IntArray
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Shuffled training batches of rows of an array, for every backend.
+
+    Args:
+        source: Array of inputs by row; a memory map stays on disk.
+        rows: Rows to draw from, int64 (N,).
+        labels: Class index of each, int64 (N,).
+        weights: Weight of each class, float64 (K,).
+        batch_size: Most rows a batch.
+        seed: Of the order; epoch e uses (seed, e).
+    """
+
+    def __init__(
+        self,
+        source: npt.NDArray[Any],
+        rows: IntArray,
+        labels: IntArray,
+        weights: FloatArray,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        super().__init__(workers=1, use_multiprocessing=False)
+        self._source, self._rows, self._labels = source, rows, labels
+        self._weights = weights.astype(np.float32)
+        self._targets = np.eye(len(weights), dtype=np.float32)
+        self._batch_size, self._seed, self._epoch = batch_size, seed, 0
+        self._order = self._shuffled()
+
+    def __len__(self) -> int:
+        return -(-len(self._rows) // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
+        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        inputs = self._source[self._rows[chosen]].astype(np.float32)
+        labels = self._labels[chosen]
+        return inputs, self._targets[labels], self._weights[labels]
+
+    def on_epoch_end(self) -> None:
+        """Draw the next epoch's order."""
+        self._epoch += 1
+        self._order = self._shuffled()
+
+    def _shuffled(self) -> IntArray:
+        return np.random.default_rng((self._seed, self._epoch)).permutation(len(self._rows))
+
+
+def predict_rows(
+    model: keras.Model, source: npt.NDArray[Any], rows: IntArray, batch_size: int = 64
+) -> npt.NDArray[np.float32]:
+    """Apply a model to rows of an array, in batches of one size so that it is traced once.
+
+    Returns:
+        float32 (N, ...), the model's output for each row.
+    """
+    outputs = []
+    batch_size = min(batch_size, len(rows))
+    for start in range(0, len(rows), batch_size):
+        chosen = rows[start : start + batch_size]
+        padded = np.resize(chosen, batch_size)  # repeats rows to fill the last batch
+        output = model.predict_on_batch(source[padded].astype(np.float32))
+        outputs.append(np.asarray(output, dtype=np.float32)[: len(chosen)])
+    return np.concatenate(outputs)
+
+
+def softmax(logits: npt.NDArray[np.float32]) -> FloatArray:
+    """Probabilities of logits (N, K), float64, rows sum to 1."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    powers = np.exp(shifted)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)

@@ -1,0 +1,71 @@
+"""The feature cache: a frozen backbone sees every image once, for all trials and runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from automedimg.contracts import BuiltBackbone, TrialSpec
+from automedimg.data import files
+from automedimg.training.batches import predict_rows
+from automedimg.training.trial_data import TrialData
+
+
+def cached_features(
+    spec: TrialSpec, data: TrialData, build: Callable[[], BuiltBackbone]
+) -> npt.NDArray[np.float32]:
+    """Return the features of every row of the pixel cache, computing them only once.
+
+    Args:
+        spec: Names the backbone, its values and its weights.
+        data: The images.
+        build: Builds that backbone; called only if the features aren't there.
+    Returns:
+        float32 (N, D), a read-only memory map.
+    """
+    folder = files.make_folder(Path(data.context.features))
+    path = folder / f"{_key(spec, data)}.npy"
+    found = _open(path, len(data.pixels))
+    if found is not None:
+        return found
+    rows = np.arange(len(data.pixels), dtype=np.int64)
+    features = predict_rows(build().model, data.pixels, rows)
+    with files.replacing(path) as temporary:
+        np.save(temporary, features)
+    return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+
+
+def _open(path: Path, num: int) -> npt.NDArray[np.float32] | None:
+    """Open a cached array; a damaged one counts as absent and is written anew."""
+    try:
+        array: npt.NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+    return array if len(array) == num and array.dtype == np.float32 else None
+
+
+def _key(spec: TrialSpec, data: TrialData) -> str:
+    parts: Mapping[str, Any] = {
+        "pixels": Path(data.context.pixels).parent.name,
+        "backbone": spec.backbone,
+        "values": dict(sorted(spec.backbone_values.items())),
+        "weights": _digest(spec.weights),
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+    }
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    return f"{spec.backbone}-{digest}"
+
+
+def _digest(weights: str | None) -> str:
+    if weights is None:
+        return ""
+    with Path(weights).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

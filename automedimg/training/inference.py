@@ -1,0 +1,106 @@
+"""Use a saved classifier on image files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automedimg.data import files, reading
+from automedimg.errors import DataError, RunError
+from automedimg.training.backend import prepare_backend
+
+BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says about one image file.
+
+    Args:
+        path: As it was given.
+        label: The class that it is taken for; empty if the file can't be read.
+        probabilities: By class, summing to 1; empty if the file can't be read.
+        error: Why the file can't be read; empty if it can.
+    """
+
+    path: str
+    label: str = ""
+    probabilities: dict[str, float] | None = None
+    error: str = ""
+
+
+class Classifier:
+    """A run's best model, loaded.
+
+    Args:
+        folder: Holds ``model.keras`` and ``model.json``.
+    Raises:
+        RunError: they aren't there, or can't be loaded.
+        BackendError: no Keras backend is installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not (folder / "model.keras").is_file():
+            raise RunError(
+                f"`{folder}` holds no model yet",
+                "finish the search first: the same command with the same `--out` goes on",
+            )
+        self.about: dict[str, Any] = files.read_json(folder / "model.json")
+        self.classes: tuple[str, ...] = tuple(self.about["classes"])
+        prepare_backend()
+        import keras
+
+        try:
+            self.model = keras.models.load_model(
+                folder / "model.keras", safe_mode=True, compile=False
+            )
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(f"the model in `{folder}` can't be loaded: {error}") from error
+
+    def predict(self, paths: Iterable[str | Path]) -> Iterator[Prediction]:
+        """Classify image files, in batches; unreadable ones come back with their reason.
+
+        Args:
+            paths: Any number of files.
+        """
+        remaining = iter(paths)
+        with reading.strict_pillow():
+            while chunk := [Path(path) for path in islice(remaining, BATCH)]:
+                yield from self._predict(chunk)
+
+    def _predict(self, paths: list[Path]) -> Iterator[Prediction]:
+        from automedimg.training.batches import predict_rows
+
+        images, reasons = [], []
+        for path in paths:
+            image, reason = self._read(path)
+            reasons.append(reason)
+            if image is not None:
+                images.append(image)
+        rows = np.arange(len(images), dtype=np.int64)
+        known = iter(predict_rows(self.model, np.stack(images), rows) if images else ())
+        for path, reason in zip(paths, reasons, strict=True):
+            if reason:
+                yield Prediction(str(path), error=reason)
+            else:
+                yield self._describe(path, next(known))
+
+    def _read(self, path: Path) -> tuple[reading.Pixels | None, str]:
+        size, channels = self.about["image_size"], self.about["channels"]
+        try:
+            return reading.decode(path.read_bytes(), size, channels).pixels, ""
+        except DataError as error:
+            return None, error.message
+        except OSError as error:
+            return None, error.strerror or type(error).__name__
+
+    def _describe(self, path: Path, row: Any) -> Prediction:
+        probabilities = {
+            name: round(float(p), 6) for name, p in zip(self.classes, row, strict=True)
+        }
+        return Prediction(str(path), self.classes[int(np.argmax(row))], probabilities)

@@ -1,0 +1,39 @@
+"""What a search chooses about training itself, beside the components' own parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+from automedimg.contracts import Space, When
+
+NOT_FROZEN = ("finetune", "scratch")
+
+
+def fit_space() -> Space:
+    """The parameters of training; `train` is chosen before them."""
+    return {
+        "learning_rate": FloatDistribution(1e-5, 1e-2, log=True),
+        "batch_size": CategoricalDistribution((16, 32, 64)),
+        "optimizer": CategoricalDistribution(("adam", "sgd", "rmsprop")),
+        "weight_decay": FloatDistribution(1e-6, 1e-2, log=True),
+        "class_weight": CategoricalDistribution(("none", "balanced")),
+        # A frozen backbone reads cached features, which were made from the plain image.
+        "augmentation": When("train", NOT_FROZEN, FloatDistribution(0.0, 1.0)),
+        "unfreeze": When("train", ("finetune",), FloatDistribution(0.1, 1.0)),
+    }
+
+
+def fit_defaults() -> Mapping[str, Any]:
+    """Values that work on most data; a backbone's defaults go before them."""
+    return {
+        "learning_rate": 1e-3,
+        "batch_size": 32,
+        "optimizer": "adam",
+        "weight_decay": 1e-4,
+        "class_weight": "none",
+        "augmentation": 0.3,
+        "unfreeze": 0.35,
+    }

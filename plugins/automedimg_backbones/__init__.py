@@ -1,0 +1,66 @@
+"""The backbones and heads that ship with automedimg."""
+
+from collections.abc import Iterator
+
+from automedimg.contracts import BackboneSpec, HeadSpec, Source, hookimpl, lazy
+
+MOBILENET = Source(
+    "Howard et al. (2017), MobileNets, arXiv:1704.04861",
+    "https://arxiv.org/abs/1704.04861",
+    "Apache-2.0",
+)
+MOBILENET_V2 = Source(
+    "Sandler et al. (2018), MobileNetV2, CVPR, arXiv:1801.04381",
+    "https://arxiv.org/abs/1801.04381",
+    "Apache-2.0",
+)
+RESNET_V2 = Source(
+    "He et al. (2016), Identity Mappings in Deep Residual Networks, ECCV, arXiv:1603.05027",
+    "https://arxiv.org/abs/1603.05027",
+    "Apache-2.0",
+)
+
+
+@hookimpl
+def automedimg_backbones() -> Iterator[BackboneSpec]:
+    """Offer the searched CNN and the networks of `keras.applications`."""
+    yield BackboneSpec(
+        "custom_cnn",
+        "A small CNN whose architecture is searched",
+        lazy("automedimg_backbones.custom_cnn:CustomCnn"),
+        tags=("cnn",),
+    )
+    yield BackboneSpec(
+        "mobilenet",
+        "MobileNet, depthwise separable convolutions",
+        lazy("automedimg_backbones.applications:MobileNet"),
+        MOBILENET,
+        gmacs=0.57,
+        tags=("cnn", "imagenet"),
+    )
+    yield BackboneSpec(
+        "mobilenetv2",
+        "MobileNetV2, inverted residuals",
+        lazy("automedimg_backbones.applications:MobileNetV2"),
+        MOBILENET_V2,
+        gmacs=0.30,
+        tags=("cnn", "imagenet"),
+    )
+    yield BackboneSpec(
+        "resnet50v2",
+        "ResNet50V2, pre-activation residuals",
+        lazy("automedimg_backbones.applications:ResNet50V2"),
+        RESNET_V2,
+        gmacs=3.5,
+        tags=("cnn", "imagenet"),
+    )
+
+
+@hookimpl
+def automedimg_heads() -> Iterator[HeadSpec]:
+    """Offer the dense head."""
+    yield HeadSpec(
+        "dense",
+        "Dense layers with dropout, or a plain linear layer",
+        lazy("automedimg_backbones.dense:Dense"),
+    )

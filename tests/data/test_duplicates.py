@@ -1,0 +1,196 @@
+"""The copy finder on synthetic pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter, zoom
+
+from automedimg.data.duplicates import Symmetries, connected_groups, find_copies
+from automedimg.data.similarity import detail_correlation, detail_of
+
+Thumbs = npt.NDArray[np.uint8]
+
+
+def pictures(num: int, seed: int = 0, sigma: float = 1.5) -> npt.NDArray[np.float64]:
+    """Random smooth pictures under one shared outline, as heads have; values near 60..190."""
+    rng = np.random.default_rng(seed)
+    noise = gaussian_filter(rng.normal(size=(num, 64, 64)), (0, sigma, sigma))
+    rows, columns = np.mgrid[-1:1:64j, -1:1:64j]
+    outline = 60.0 * (rows**2 + columns**2 < 0.8)
+    values: npt.NDArray[np.float64] = 95 + outline + 12 * noise / noise.std()
+    return values
+
+
+def grey(values: npt.NDArray[np.float64]) -> Thumbs:
+    return values.round().clip(0, 255).astype(np.uint8)
+
+
+def one_pair(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> bool:
+    """Whether a copy is found, and nothing else, among other pictures."""
+    others = pictures(6, seed=99)
+    pairs = find_copies(grey(np.stack([first, *others, second])))
+    return np.array_equal(pairs, [[0, 7]])
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(
+    scale=st.floats(0.5, 1.6),
+    shift=st.floats(-40, 40),
+    seed=st.integers(0, 10**6),
+)
+def test_contrast_and_brightness_do_not_hide_a_copy(scale: float, shift: float, seed: int) -> None:
+    original = pictures(1, seed)[0]
+    assert one_pair(original, (original - 120) * scale + 120 + shift)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(power=st.floats(0.5, 1.8), seed=st.integers(0, 10**6))
+def test_gamma_does_not_hide_a_copy(power: float, seed: int) -> None:
+    original = pictures(1, seed)[0]
+    assert one_pair(original, 255 * (original / 255) ** power)
+
+
+def test_saturation_does_not_hide_a_copy() -> None:
+    original = pictures(1, 3)[0]
+    clipped = (original + 105).clip(0, 255)
+    assert (clipped == 255).mean() > 0.2
+    assert one_pair(original, clipped)
+
+
+def test_resizing_and_noise_do_not_hide_a_copy() -> None:
+    original = pictures(1, 4)[0]
+    small = zoom(zoom(original, 0.75, order=1), 64 / 48, order=1)
+    assert one_pair(original, small + np.random.default_rng(0).normal(0, 2, (64, 64)))
+
+
+@pytest.mark.parametrize("sigma", [0.8, 1.5, 2.5])
+def test_distinct_pictures_are_not_merged(sigma: float) -> None:
+    assert len(find_copies(grey(pictures(300, 5, sigma)))) == 0
+
+
+def test_distinct_pictures_with_much_alike_are_not_merged() -> None:
+    # A third of the variance in common: anatomy and nothing more.
+    shared = pictures(1, 6)[0]
+    assert len(find_copies(grey(shared + 1.4 * (pictures(40, 7) - 110)))) == 0
+
+
+@pytest.mark.parametrize("rows", [1, -1])
+@pytest.mark.parametrize("columns", [1, -1])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_turned_copies_are_found_where_asked_for(rows: int, columns: int, transposed: bool) -> None:
+    original = pictures(1, 8)[0]
+    turned = original[::rows, ::columns]
+    turned = turned.T if transposed else turned
+    thumbs = grey(np.stack([original, 0.8 * turned + 20]))
+    is_same = rows == columns == 1 and not transposed
+    wanted: dict[Symmetries, bool] = {"none": is_same, "flips": not transposed, "all": True}
+    for symmetries, found in wanted.items():
+        assert len(find_copies(thumbs, symmetries=symmetries)) == found, symmetries
+
+
+def test_equal_pictures_are_paired_with_the_first_of_them() -> None:
+    first, second = grey(pictures(2, 9))
+    pairs = find_copies(np.stack([first, second, first, second, first]))
+    assert pairs.dtype == np.int64
+    assert pairs.tolist() == [[0, 2], [0, 4], [1, 3]]
+
+
+def test_equal_pictures_with_too_little_detail_to_compare_are_paired() -> None:
+    dot = np.zeros((64, 64), np.uint8)
+    dot[30:33, 30:33] = 200
+    assert find_copies(np.stack([dot, dot])).tolist() == [[0, 1]]
+    moved = np.roll(dot, 20, axis=0)
+    assert len(find_copies(np.stack([dot, moved]))) == 0
+
+
+def test_blank_pictures_are_never_paired() -> None:
+    rng = np.random.default_rng(0)
+    equal = np.full((3, 64, 64), 128, np.uint8)
+    faint = rng.integers(100, 103, (20, 64, 64), dtype=np.uint8)
+    noisy = grey(rng.normal(120, 6, (20, 64, 64)))
+    assert len(find_copies(np.concatenate([equal, faint, faint, noisy]))) == 0
+
+
+def test_block_size_does_not_change_the_pairs() -> None:
+    base = pictures(40, 10)
+    thumbs = grey(np.concatenate([base, 0.7 * base + 30, base[:, :, ::-1]]))
+    reference = find_copies(thumbs)
+    assert len(np.unique(reference)) == 120
+    assert (reference[:, 0] < reference[:, 1]).all()
+    assert reference.tolist() == sorted(reference.tolist())
+    for block in (1, 7, 64, 5000):
+        np.testing.assert_array_equal(find_copies(thumbs, block=block), reference)
+
+
+def test_pairs_name_the_pictures_of_the_input() -> None:
+    blank = np.zeros((64, 64))
+    first, second = pictures(2, 11)
+    stack = [blank, first, first, blank, second, 0.7 * second + 20]
+    assert find_copies(grey(np.stack(stack))).tolist() == [[1, 2], [4, 5]]
+
+
+def test_flat_regions_have_no_detail() -> None:
+    picture = pictures(1, 12)
+    picture[:, :, 32:] = 255
+    picture[:, ::2, 50:] = 254.4  # rounds to 254: one grey level of ripple is not structure
+    detail = detail_of(grey(picture))
+    assert (detail[:, :, 44:] == 0).all()
+    assert (detail[:, :, :24] != 0).mean() > 0.95
+
+
+def test_pixels_that_only_one_picture_has_do_not_count() -> None:
+    detail = detail_of(grey(pictures(3, 13)))
+    half = detail.copy()
+    half[:, 32:] = 0
+    np.testing.assert_allclose(detail_correlation(detail, half), 1.0, atol=1e-3)
+    np.testing.assert_allclose(detail_correlation(half, detail), 1.0, atol=1e-3)
+
+
+def test_a_few_shared_pixels_are_no_evidence() -> None:
+    detail = detail_of(grey(pictures(3, 14)))
+    corner = detail.copy()
+    corner[:, 10:] = 0
+    assert detail_correlation(detail, corner).tolist() == [0.0] * 3
+    tiny = corner.copy()
+    tiny[:, :, 15:] = 0
+    assert detail_correlation(tiny, tiny).tolist() == [0.0] * 3
+
+
+@pytest.mark.parametrize("num", [0, 1])
+def test_nothing_to_compare(num: int) -> None:
+    pairs = find_copies(grey(pictures(1))[:num])
+    assert pairs.shape == (0, 2)
+    assert pairs.dtype == np.int64
+
+
+def test_wrong_input_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected uint8"):
+        find_copies(np.zeros((2, 32, 32), np.uint8))
+    with pytest.raises(ValueError, match="expected uint8"):
+        find_copies(np.zeros((2, 64, 64), np.float32))
+    with pytest.raises(ValueError, match="symmetries"):
+        find_copies(np.zeros((2, 64, 64), np.uint8), symmetries="some")  # type: ignore[arg-type]
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.data())
+def test_groups_agree_with_a_walk_along_the_pairs(data: st.DataObject) -> None:
+    num = data.draw(st.integers(1, 12))
+    item = st.integers(0, num - 1)
+    pairs = data.draw(st.lists(st.tuples(item, item), max_size=15))
+    groups = connected_groups(num, np.array(pairs, np.int64).reshape(-1, 2))
+    expected = list(range(num))  # the smallest item within reach
+    for _ in range(num):
+        for i, j in pairs:
+            expected[i] = expected[j] = min(expected[i], expected[j])
+    order = sorted(set(expected))
+    assert groups.tolist() == [order.index(e) for e in expected]
+    assert groups.dtype == np.int64
+
+
+def test_no_items_make_no_groups() -> None:
+    assert connected_groups(0, np.empty((0, 2), np.int64)).shape == (0,)
