@@ -10,10 +10,10 @@ Importing the package imports neither Keras nor Optuna; using it does.
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from automedimg.version import __version__
 
 if TYPE_CHECKING:
-    from automedimg.api import audit, open_run, predict, report, search
+    from automedimg.api import audit, explain, open_run, predict, report, search
     from automedimg.errors import AutomedimgError
     from automedimg.run import Run
 
@@ -22,6 +22,7 @@ __all__ = [
     "Run",
     "__version__",
     "audit",
+    "explain",
     "open_run",
     "predict",
     "report",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from PIL import Image
 
 from automedimg.contracts import Event, Notice
 from automedimg.errors import AutomedimgError
@@ -143,6 +146,55 @@ def predict(run: str | Path, images: Iterable[str | Path]) -> list[Prediction]:
     return Run(run).predict(images)
 
 
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Where a model looks in one image.
+
+    Args:
+        prediction: What it sees.
+        picture: The drawing; None if the image can't be read.
+    """
+
+    prediction: Prediction
+    picture: Path | None
+
+
+def explain(
+    run: str | Path, images: Iterable[str | Path], *, out: str | Path | None = None
+) -> Iterator[Explanation]:
+    """Draw which parts of each image speak for the class that the best model of a run sees in it.
+
+    Args:
+        run: A run directory.
+        images: Image files.
+        out: Folder of the pictures; None is ``explain`` in the run directory.
+    Raises:
+        RunError: `run` is not a run directory, has no model yet, or it can't be explained.
+    """
+    from automedimg.data.files import make_folder
+    from automedimg.training.inference import Classifier
+
+    opened = Run(run)
+    classifier = Classifier(opened.folder / "best")
+    from automedimg.explain.gradcam import GradCam, overlay
+
+    cams = GradCam(classifier.model, classifier.about["gradcam_layer"])
+    folder = make_folder(Path(out) if out else opened.folder / "explain")
+    for number, prediction in enumerate(classifier.predict(images)):
+        image, _ = classifier.read(Path(prediction.path))
+        if prediction.probabilities is None or image is None:
+            yield Explanation(prediction, None)
+            continue
+        cam = cams.explain(image, classifier.classes.index(prediction.label))
+        drawn = overlay(image, cam)
+        both = Image.new("RGB", (2 * drawn.width, drawn.height))
+        both.paste(Image.fromarray(image.repeat(3 // image.shape[-1], axis=-1)), (0, 0))
+        both.paste(drawn, (drawn.width, 0))
+        picture = folder / f"{number:04d}-{Path(prediction.path).stem}.png"
+        both.save(picture)
+        yield Explanation(prediction, picture)
+
+
 def report(run: str | Path) -> Path:
     """Write the HTML report of a run, and its model card; return the report's path.
 
@@ -196,7 +248,7 @@ def audit(
         size=spec.image_size,
         protocol=protocol,  # type: ignore[arg-type]
         seed=seed,
-        listener=listener or (lambda event: None),
+        listener=listener or (lambda _: None),
     )
     return {"synthetic": prepared.synthetic, **prepared.audit}
 
@@ -218,4 +270,4 @@ def _emitter(catalog: Catalog, listener: Listener | None) -> Listener:
     return emit
 
 
-__all__ = ["AutomedimgError", "Run", "audit", "open_run", "predict", "report", "search"]
+__all__ = ["AutomedimgError", "Run", "audit", "explain", "open_run", "predict", "report", "search"]

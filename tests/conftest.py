@@ -1,1 +1,29 @@
 """What several tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from automedimg.registry import Catalog
+
+
+@pytest.fixture
+def catalog() -> Catalog:
+    """An empty catalog, to put components on."""
+    return Catalog()
+
+
+@pytest.fixture
+def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Hide the user's own folders and settings; return the folder that stands for the home."""
+    for name in [name for name in os.environ if name.startswith("AUTOMEDIMG_")]:
+        monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    monkeypatch.setenv("KERAS_HOME", str(home / "keras"))
+    return home

@@ -10,13 +10,14 @@ from typing import Any, NoReturn
 
 import click
 
-from automedimg import __version__
 from automedimg.errors import AutomedimgError
+from automedimg.version import __version__
 
 COMMANDS = {
     "search": "Find, train, judge and save the best classifier for a task.",
     "audit": "Say what is in a data set and what a split of it leaks.",
     "predict": "Classify image files with the best model of a run.",
+    "explain": "Show where the best model of a run looks.",
     "report": "Write the HTML report of a run.",
     "tasks": "List the tasks, or show one.",
     "plugins": "List the plugins, or check one.",

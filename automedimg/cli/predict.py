@@ -18,8 +18,8 @@ from automedimg.errors import DataError
 def command(run: str, images: tuple[str, ...], as_json: bool) -> None:
     """Classify IMAGES, files or folders of files, with the best model of RUN.
 
-    Prints path, class and probability with tabs between them. Files that can't be read are named on standard
-    error, and the exit status is 1 then.
+    Prints path, class and probability with tabs between them. Files that can't be read are named
+    on standard error, and the exit status is 1 then.
     """
     from automedimg.training.inference import Classifier
 

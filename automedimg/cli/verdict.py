@@ -26,8 +26,9 @@ def show_verdict(console: Console, run: Run) -> None:
             "The scores below measure memory as well as skill; --protocol grouped does not leak."
         )
     best = result["best"]
+    trials = sum(result["trials"].values())
     console.print(
-        f"Best of {sum(result['trials'].values())} trials: [bold]{escape(brief(best['params']))}[/] "
+        f"Best of {trials} trials: [bold]{escape(brief(best['params']))}[/] "
         f"(trial {best['trial']}, epoch {best['epoch']}), stopped by {result['stopped_by']}."
     )
     console.print(

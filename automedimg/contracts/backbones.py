@@ -46,7 +46,8 @@ class BuiltBackbone:
     Args:
         model: float32 images (N, H, W, C) in [0, 255] in, features (N, D) out. Its preprocessing is
             inside, so that a saved model can't be fed wrongly.
-        gradcam_layer: Name of the layer in `model` whose output (N, h, w, c) Grad-CAM reads.
+        gradcam_layer: Name of the layer in `model` whose output (N, h, w, c) Grad-CAM reads. It
+            must be a plain layer, not a nested model.
     """
 
     model: keras.Model

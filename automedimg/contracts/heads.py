@@ -22,7 +22,7 @@ class Head(ABC):
         """Declare the parameters that a search may choose."""
 
     def defaults(self) -> Sequence[Mapping[str, Any]]:
-        """Good values of `space`, the best guess first; the first completes a backbone's defaults."""
+        """Good values of `space`, best guess first; they complete a backbone's defaults."""
         return ()
 
     @abstractmethod

@@ -8,7 +8,8 @@ from typing import Any
 def lazy(target: str) -> Callable[[], Any]:
     """Return a factory that imports `module:attribute` when called, and calls it.
 
-    Specs are listed on every `--help`; what they describe may import Keras. This keeps the two apart.
+    Specs are read whenever anything is listed; what they describe may import Keras. This keeps the
+    two apart.
 
     Args:
         target: For example ``"my_package.networks:TinyNet"``.

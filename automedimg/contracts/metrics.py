@@ -14,7 +14,7 @@ from automedimg.contracts.source import Source
 IntArray: TypeAlias = npt.NDArray[np.int64]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Metric: TypeAlias = Callable[[IntArray, FloatArray], float]
-"""``metric(y_true, y_prob)``: int labels (N,) in [0, K), probabilities (N, K) whose rows sum to 1."""
+"""``metric(y_true, y_prob)``: int labels (N,) in [0, K), probabilities (N, K), rows sum to 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ class TrialResult:
         best_epoch: The chosen epoch, counted from 1.
         seconds: Wall time of the trial.
         validation: Every metric on the validation split, at the chosen epoch.
+        gradcam_layer: The backbone's layer that Grad-CAM reads; empty where no model was kept.
     """
 
     number: int
@@ -140,3 +141,4 @@ class TrialResult:
     best_epoch: int = 0
     seconds: float = 0.0
     validation: Mapping[str, float] = field(default_factory=dict)
+    gradcam_layer: str = ""

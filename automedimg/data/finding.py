@@ -10,6 +10,7 @@ from pathlib import Path
 from automedimg.contracts import Dataset, DatasetSpec
 from automedimg.data import files, places
 from automedimg.errors import DataError
+from automedimg.version import __version__
 
 MARKER = "SYNTHETIC.txt"
 """A file of this name in a data set's folder says that its images were generated."""
@@ -45,7 +46,7 @@ def is_synthetic(root: Path) -> bool:
 
 def make_sample(spec: DatasetSpec, dataset: Dataset, cache: Path, seed: int = 0) -> Path:
     """Write a task's synthetic stand-in into the cache, once, and return its folder."""
-    folder = cache / "samples" / f"{spec.name}-{seed}"
+    folder = cache / "samples" / f"{spec.name}-{__version__}-{seed}"
     root = dataset.locate(folder) if folder.is_dir() else None
     if root is not None:
         return root

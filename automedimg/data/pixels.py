@@ -79,7 +79,7 @@ def open_pixels(
     key = _key(digests, size, channels)
     folder = cache / "pixels" / key
     if not _is_whole(folder, len(paths), size, channels):
-        _build(paths, folder, size, channels, progress or (lambda done: None))
+        _build(paths, folder, size, channels, progress or (lambda _: None))
     return _load(folder, key, digests)
 
 

@@ -25,7 +25,8 @@ def data_folders(task: str, cache: Path) -> list[Path]:
 def weight_folders(given: str | Path | None, data: Path) -> list[Path]:
     """Where weight files are looked for, in order.
 
-    As given, ``$AUTOMEDIMG_WEIGHTS``, a folder ``weights`` beside or in the data, and Keras's own cache.
+    As given, ``$AUTOMEDIMG_WEIGHTS``, a folder ``weights`` in or beside the data, and Keras's own
+    cache.
     """
     keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     named = [given, os.environ.get("AUTOMEDIMG_WEIGHTS")]

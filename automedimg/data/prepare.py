@@ -186,9 +186,7 @@ def _check_classes(
         )
 
 
-def _notice(
-    spec: DatasetSpec, report: dict[str, Any], synthetic: bool, listener: Listener
-) -> None:
+def _notice(spec: DatasetSpec, report: dict[str, Any], synthetic: bool, listener: Listener) -> None:
     """Tell the user what they should know before they believe any number."""
     if report["unreadable"]:
         first = report["unreadable"][0]

@@ -25,9 +25,9 @@ def write_report(run_dir: Path, trials: Sequence[TrialResult]) -> Path:
         RunError: ``run.json`` is missing, or a file of the run can't be understood.
     """
     # Imported late, because jinja2 and NumPy would slow down every `--help`.
+    from automedimg.data.files import write_text
     from automedimg.report.files import load_run
     from automedimg.report.render import render
-    from automedimg.data.files import write_text
 
     path = run_dir / REPORT_NAME
     write_text(path, render(load_run(run_dir, trials)))

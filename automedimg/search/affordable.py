@@ -11,7 +11,7 @@ from automedimg.registry import Catalog
 from automedimg.search.devices import num_cores
 from automedimg.search.space import SearchSpace
 
-GMACS_PER_CORE = 15.0
+GMACS_PER_CORE = 20.0
 """Multiply-accumulates a CPU core does per second, in 10^9, in convolutions; a rough guess."""
 
 MIN_EPOCHS = 3
@@ -23,9 +23,9 @@ def estimate_seconds(
 ) -> float:
     """Guess the least time that a trial of a backbone makes sense in, on a CPU.
 
-    A backward pass costs about two forward ones.
+    A backward pass costs about two forward ones; one through the upper layers alone, about one.
     """
-    passes = 1 if mode == "frozen" else 3 * MIN_EPOCHS
+    passes = {"frozen": 1, "finetune": 2 * MIN_EPOCHS, "scratch": 3 * MIN_EPOCHS}[mode]
     gmacs = spec.gmacs * (size / 224) ** 2
     return passes * gmacs * num_images / (GMACS_PER_CORE * cores)
 

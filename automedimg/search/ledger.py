@@ -74,6 +74,7 @@ def to_result(trial: FrozenTrial) -> TrialResult:
         best_epoch=result.get("best_epoch", 0),
         seconds=result.get("seconds", 0.0),
         validation=result.get("validation", {}),
+        gradcam_layer=result.get("gradcam_layer", ""),
     )
 
 

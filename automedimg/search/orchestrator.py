@@ -32,6 +32,9 @@ from automedimg.search.space import Choice, SearchSpace
 from automedimg.search.stopping import Clock, Limits, best_of, reason_to_stop
 
 POLL_S = 0.5
+FINETUNE_EPOCHS = 10
+"""Most epochs of fine-tuning: pretrained features need few, and more only cost time."""
+
 GRACE_S = 20.0
 """Seconds past its limit after which a trial's worker is killed."""
 
@@ -193,7 +196,7 @@ class Orchestrator:
             head_values=choice.head_values,
             fit=choice.fit,
             weights=None if weights is None else str(weights),
-            epochs=self._plan.epochs,
+            epochs=self._epochs(choice),
             patience=self._plan.epoch_patience,
             folder=str(folder),
             time_limit_s=limit,
@@ -201,6 +204,11 @@ class Orchestrator:
         job = self._executor.submit(spec)
         self._running[job] = _Running(trial, choice, time.monotonic(), limit)
         self._emit(TrialStarted(trial.number, choice.params))
+
+    def _epochs(self, choice: Choice) -> int:
+        if choice.train == "finetune":
+            return min(self._plan.epochs, FINETUNE_EPOCHS)
+        return self._plan.epochs
 
     def _limit(self) -> float | None:
         limits = [self._plan.trial_time_s, self._clock.left()]

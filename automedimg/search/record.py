@@ -22,6 +22,7 @@ from automedimg.errors import RunError
 from automedimg.registry import Catalog
 from automedimg.search.request import SearchRequest
 from automedimg.search.space import SearchSpace
+from automedimg.version import __version__
 
 FORMAT = 1
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "optuna", "numpy", "pillow")
@@ -78,7 +79,7 @@ def describe_run(
     metric = catalog.metrics.get(request.metric)
     return {
         "format": FORMAT,
-        "automedimg": version("automedimg"),
+        "automedimg": __version__,
         "task": spec.name,
         "synthetic": data.synthetic,
         "data": str(data.root.resolve()),

@@ -52,7 +52,7 @@ class SearchRequest:
 
     @property
     def trial_limit_s(self) -> float | None:
-        """Most seconds a trial: as asked, else a fifth of the time for all, but a minute at least."""
+        """Most seconds a trial: as asked, else a fifth of the time, but a minute at least."""
         if self.trial_time_s is not None or self.time_s is None:
             return self.trial_time_s
         return max(60.0, self.time_s / 5)

@@ -22,6 +22,7 @@ from automedimg.contracts import (
 )
 from automedimg.data import files, finding, places
 from automedimg.data.prepare import PreparedData, prepare
+from automedimg.data.splits import TRAIN
 from automedimg.errors import RunError
 from automedimg.registry import Catalog
 from automedimg.search import affordable, ledger, record
@@ -124,7 +125,7 @@ class Session:
             space,
             self._catalog,
             size=request.image_size or self._spec.image_size,
-            num_images=len(data.records),
+            num_images=int((data.splits == TRAIN).sum()),
             trial_time_s=limit,
             notify=self._emit,
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from automedimg.contracts import TrialResult
 
 HOPELESS = 10
-"""So many failures, with no trial ever complete, end a search: something is wrong with all of it."""
+"""So many failures and no trial complete end a search: something is wrong with all of it."""
 
 
 @dataclass(frozen=True, slots=True)

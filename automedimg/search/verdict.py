@@ -113,6 +113,7 @@ class Judge:
         about = {name: self.run[name] for name in names}
         about |= {"format": 1, "trial": best.number, "params": dict(best.params)}
         about |= {"threshold": 0.5 if self.run["positive"] else None}
+        about |= {"gradcam_layer": best.gradcam_layer}
         files.write_json(folder / "model.json", about)
 
     def _check_selection(self, best: TrialResult) -> None:

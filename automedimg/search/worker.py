@@ -93,15 +93,13 @@ class Worker:
 
     def serve(self) -> None:
         """Import what is heavy, say so, and work."""
-        from automedimg.training.backend import prepare_backend
+        from automedimg.training.backend import load_keras
 
-        backend = prepare_backend()
-        import keras  # noqa: F401 - paid for once, before the first job
-
+        keras = load_keras()  # paid for once, before the first job
         from automedimg.registry import load_catalog
 
         self._catalog = load_catalog()
-        self._line.say("ready", data={"backend": backend})
+        self._line.say("ready", data={"backend": keras.backend.backend()})
         while True:
             self._do(self._line.jobs.get())
 

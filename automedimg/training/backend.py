@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from automedimg.errors import BackendError
 
@@ -46,6 +52,42 @@ def prepare_backend() -> str:
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     return backend
+
+
+def load_keras() -> Any:
+    """Import Keras on the chosen backend, without the lines that TensorFlow prints on import.
+
+    Returns:
+        The module `keras`.
+    Raises:
+        BackendError: no backend is installed, or it can't be imported.
+    """
+    backend = prepare_backend()
+    with tempfile.TemporaryFile() as chatter:
+        try:
+            with _stderr_to(chatter.fileno()):
+                keras = importlib.import_module("keras")
+                importlib.import_module(backend)
+        except ImportError as error:
+            chatter.seek(0)
+            said = chatter.read().decode(errors="replace").strip()[-500:]
+            raise BackendError(
+                f"the Keras backend `{backend}` can't be imported: {error}", said or None
+            ) from error
+    return keras
+
+
+@contextmanager
+def _stderr_to(descriptor: int) -> Iterator[None]:
+    """Redirect the process's standard error, C++ code's included: it ignores Python's."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    os.dup2(descriptor, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def make_deterministic(seed: int) -> None:

@@ -104,8 +104,27 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self.fit, self._deadline = Fit(), deadline
         self._objective, self._spec, self._talk = objective, spec, talk
         self._start = time.monotonic()
+        self._peak_rate = 0.0
         self._best = (-math.inf if objective.maximize else math.inf, math.inf)
         self._weights: list[Any] | None = None
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        """Remember the learning rate that was chosen."""
+        del logs
+        self._peak_rate = float(self.model.optimizer.learning_rate)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Lower the learning rate along a cosine, towards whichever end comes first.
+
+        Source: Loshchilov & Hutter (2017), SGDR, ICLR, equation 5, without restarts.
+        """
+        del logs
+        progress = epoch / self._spec.epochs
+        if self._deadline is not None:
+            now = time.monotonic()
+            progress = max(progress, (now - self._start) / max(self._deadline - self._start, 1e-3))
+        cosine = (1.0 + math.cos(math.pi * min(progress, 1.0))) / 2.0
+        self.model.optimizer.learning_rate = self._peak_rate * max(cosine, 0.01)
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Stop in the middle of an epoch if time is up; it is scored as it is."""

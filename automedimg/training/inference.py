@@ -12,7 +12,7 @@ import numpy as np
 
 from automedimg.data import files, reading
 from automedimg.errors import DataError, RunError
-from automedimg.training.backend import prepare_backend
+from automedimg.training.backend import load_keras
 
 BATCH = 64
 
@@ -52,9 +52,7 @@ class Classifier:
             )
         self.about: dict[str, Any] = files.read_json(folder / "model.json")
         self.classes: tuple[str, ...] = tuple(self.about["classes"])
-        prepare_backend()
-        import keras
-
+        keras = load_keras()
         try:
             self.model = keras.models.load_model(
                 folder / "model.keras", safe_mode=True, compile=False
@@ -78,7 +76,7 @@ class Classifier:
 
         images, reasons = [], []
         for path in paths:
-            image, reason = self._read(path)
+            image, reason = self.read(path)
             reasons.append(reason)
             if image is not None:
                 images.append(image)
@@ -90,7 +88,8 @@ class Classifier:
             else:
                 yield self._describe(path, next(known))
 
-    def _read(self, path: Path) -> tuple[reading.Pixels | None, str]:
+    def read(self, path: Path) -> tuple[reading.Pixels | None, str]:
+        """Read one file as the model takes it: uint8 (H, W, C), or None and why not."""
         size, channels = self.about["image_size"], self.about["channels"]
         try:
             return reading.decode(path.read_bytes(), size, channels).pixels, ""

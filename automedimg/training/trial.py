@@ -102,6 +102,7 @@ class Trial:
             "seconds": round(time.monotonic() - start, 3),
             "validation": scores,
             "log_loss": log_loss,
+            "gradcam_layer": self._built.gradcam_layer if self._built else "",
         }
 
     def _fit(self, talk: Talk) -> tuple[Network | None, Fit]:

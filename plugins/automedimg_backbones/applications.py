@@ -53,8 +53,10 @@ class _Application(Backbone):
         image = keras.Input(input_shape, name="image")
         rgb = keras.layers.Concatenate()([image] * 3) if channels == 1 else image
         scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(rgb)
-        features = keras.layers.GlobalAveragePooling2D()(network(scaled))
-        return BuiltBackbone(keras.Model(image, features), network.name)
+        # Grad-CAM needs a layer of this model itself; those inside a nested one are out of reach.
+        maps = keras.layers.Activation("linear", name="gradcam")(network(scaled))
+        features = keras.layers.GlobalAveragePooling2D()(maps)
+        return BuiltBackbone(keras.Model(image, features), "gradcam")
 
 
 class _MobileNet(_Application):

@@ -39,7 +39,7 @@ def _block(x: Any, block: int, values: Mapping[str, Any]) -> Any:
         x = keras.layers.GroupNormalization(groups=8)(x)
     x = keras.layers.Activation(values["activation"])(x)
     if values["pooling"] == "max":
-        x = keras.layers.MaxPooling2D(padding="same")(x)
+        x = keras.layers.MaxPooling2D(2, padding="same")(x)
     elif values["pooling"] == "average":
-        x = keras.layers.AveragePooling2D(padding="same")(x)
+        x = keras.layers.AveragePooling2D(2, padding="same")(x)
     return keras.layers.SpatialDropout2D(values["dropout"])(x) if values["dropout"] else x

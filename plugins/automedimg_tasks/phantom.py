@@ -51,6 +51,8 @@ class Patient:
         egg: How much narrower the forehead is than the back.
         outline: Amplitude and phase of the head's harmonics 2, 3 and 4, shape (3, 2).
         ventricle: Half-width of the lateral ventricles, head units.
+        horns: Half-length of the lateral ventricles, head units.
+        bend: How far their horns curve outwards, head units.
         asymmetry: Ratio of the right ventricle's width to the left's.
         atrophy: Width of the sulci, 1 on average.
         folds: Smooth noise of unit variance, shape (4, 192, 192).
@@ -66,6 +68,8 @@ class Patient:
     egg: float
     outline: npt.NDArray[np.float64]
     ventricle: float
+    horns: float
+    bend: float
     asymmetry: float
     atrophy: float
     folds: Plane
@@ -113,10 +117,12 @@ def random_patient(rng: np.random.Generator, *, positive: bool) -> Patient:
         tumour=tumour,
         findings=parts.random_findings(rng, rate=0.8 if positive else 1.2),
         tissue=tissue,
-        width=rng.uniform(0.72, 0.88),
+        width=rng.uniform(0.70, 0.90),
         egg=rng.uniform(0.0, 0.14),
-        outline=np.stack([rng.uniform(0, 0.015, 3), rng.uniform(0, 2 * np.pi, 3)], axis=1),
+        outline=np.stack([rng.uniform(0.004, 0.03, 3), rng.uniform(0, 2 * np.pi, 3)], axis=1),
         ventricle=rng.uniform(0.03, 0.085),
+        horns=rng.uniform(0.30, 0.46),
+        bend=rng.uniform(0.09, 0.25),
         asymmetry=float(np.exp(rng.normal(0, 0.45 if lopsided else 0.1))),
         atrophy=rng.uniform(0.6, 1.5),
         folds=np.stack([parts.band_noise(rng, sigma) for sigma in (3.3, 3.3, 3.0, 5.0)]),
@@ -218,14 +224,14 @@ def _deep_grey(x: Plane, y: Plane) -> Plane:
 
 def _ventricles(patient: Patient, x: Plane, y: Plane, level: float) -> Plane:
     """Share of ventricular fluid, in [0, 1], shape (H, W)."""
-    along = (y - 0.03) / (0.40 - 0.06 * level)
+    along = (y - 0.03) / (patient.horns - 0.06 * level)
     squared = along * along
     half_width = patient.ventricle * (1 - 0.5 * level)
     side_factor = np.where(x > 0, np.float32(patient.asymmetry), np.float32(1))
     # Low slices show the front and back horns only: the middle closes.
     middle = np.clip(0.25 + 1.6 * level + 2.2 * squared, 0, 1)
     profile = half_width * side_factor * np.sqrt(np.clip(1 - squared, 0, 1)) * middle
-    centre = 0.055 + (0.17 - 0.06 * level) * squared
+    centre = 0.055 + (patient.bend - 0.06 * level) * squared
     lateral = soft_step(profile - np.abs(np.abs(x) - centre), 0.02)
     third = soft_step(0.012 - np.abs(x), 0.015) * soft_step(0.16 - np.abs(y - 0.10), 0.05)
     shown = float(np.clip(3.2 - 3.6 * level, 0, 1))

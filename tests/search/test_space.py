@@ -1,0 +1,192 @@
+"""What a trial may choose: only what is alive, and nothing that is fixed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.trial import FixedTrial
+from space_parts import LARGE, SMALL, Dense, Extractor, Net, Plain
+
+from automedimg.contracts import Backbone, Weights
+from automedimg.search.space import (
+    ALL_MODES,
+    BackboneOption,
+    SearchSpace,
+    suggest,
+    train_name,
+    usable_modes,
+)
+from automedimg.training.parameters import fit_space
+
+FIT = {
+    "learning_rate": 1e-3,
+    "batch_size": 32,
+    "optimizer": "adam",
+    "weight_decay": 1e-4,
+    "class_weight": "none",
+}
+
+
+def option(backbone: Backbone, *found: Weights) -> BackboneOption:
+    files = tuple((weights, Path(weights.files[0])) for weights in found)
+    return BackboneOption(backbone, backbone.space(found), usable_modes(backbone, found), files)
+
+
+@pytest.fixture
+def space() -> SearchSpace:
+    backbones = {"net": option(Net(), SMALL, LARGE), "plain": option(Plain())}
+    return SearchSpace(backbones, {"dense": Dense()}, fit_space(), {})
+
+
+def test_a_frozen_network_chooses_nothing_that_only_others_have(space: SearchSpace) -> None:
+    chosen = {"backbone": "net", "train": "frozen", "net.alpha": 1.0, **FIT}
+    head = {"dense.hidden": False, "dense.dropout": 0.1}
+    trial = FixedTrial(chosen | head)  # raises where it is asked for anything else
+    choice = space.choose(trial)
+    assert (choice.backbone, choice.head, choice.train) == ("net", "dense", "frozen")
+    assert choice.backbone_values == {"alpha": 1.0}
+    assert choice.head_values == {"hidden": False, "dropout": 0.1}
+    assert choice.fit == FIT
+    assert choice.params == chosen | head | {"head": "dense"}
+    assert trial.params == chosen | head
+
+
+def test_what_a_choice_brings_to_life_is_chosen_too(space: SearchSpace) -> None:
+    asked = {
+        "backbone": "net",
+        "train": "finetune",
+        "net.alpha": 0.35,
+        "dense.hidden": True,
+        "dense.units": 64,
+        "dense.dropout": 0.1,
+        "augmentation": 0.5,
+        "unfreeze": 0.2,
+        **FIT,
+    }
+    choice = space.choose(FixedTrial(asked))
+    assert choice.head_values["units"] == 64
+    assert choice.fit == FIT | {"augmentation": 0.5, "unfreeze": 0.2}
+
+
+def test_what_there_is_no_choice_about_is_recorded_but_not_searched(space: SearchSpace) -> None:
+    asked = {
+        "backbone": "plain",
+        "plain.layers": 1,
+        "plain.width": 9,
+        "dense.hidden": False,
+        "dense.dropout": 0.0,
+        "augmentation": 0.0,
+        **FIT,
+    }
+    trial = FixedTrial(asked)
+    choice = space.choose(trial)
+    assert choice.train == "scratch"
+    assert choice.params["train"] == "scratch"
+    assert choice.params["head"] == "dense"
+    assert choice.backbone_values == {"layers": 1, "width": 9}
+    assert not {"head", "plain.train", "train"} & set(trial.params)
+
+
+def test_fixed_values_are_used_and_not_searched(space: SearchSpace) -> None:
+    fixed = {"learning_rate": 0.5, "plain.layers": 3, "dense.hidden": False}
+    narrowed = replace(space, fixed=fixed)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    layers = set()
+    for _ in range(30):
+        trial = study.ask()
+        choice = narrowed.choose(trial)
+        assert not set(fixed) & set(trial.params)
+        assert choice.fit["learning_rate"] == 0.5
+        assert choice.params["learning_rate"] == 0.5
+        assert "units" not in choice.head_values
+        if choice.backbone == "plain":
+            layers.add(choice.backbone_values["layers"])
+            assert "kernel" in choice.backbone_values
+    assert layers == {3}
+
+
+def test_every_trial_keeps_to_the_declared_distributions(space: SearchSpace) -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    known = space.distributions()
+    seen: set[str] = set()
+    for _ in range(60):
+        trial = study.ask()
+        space.choose(trial)
+        seen |= set(trial.distributions)
+        assert all(known[name] == drawn for name, drawn in trial.distributions.items())
+    assert seen == set(known) - {"head", "plain.train"}
+
+
+@pytest.mark.parametrize(
+    ("backbone", "found", "modes"),
+    [
+        (Net(), [SMALL], ("frozen", "finetune", "scratch")),
+        (Net(), [], ("scratch",)),
+        (Plain(), [], ("scratch",)),
+        (Extractor(), [], ("frozen", "scratch")),
+    ],
+)
+def test_pretrained_modes_need_weights(
+    backbone: Backbone, found: list[Weights], modes: tuple[str, ...]
+) -> None:
+    assert usable_modes(backbone, found) == modes
+
+
+def test_only_backbones_with_all_modes_share_a_parameter() -> None:
+    assert train_name("net", ALL_MODES) == "train"
+    assert train_name("net", ("frozen", "scratch")) == "net.train"
+    assert train_name("net", ("scratch",)) == "net.train"
+
+
+def test_the_weight_file_fits_the_values() -> None:
+    net = option(Net(), SMALL, LARGE)
+    assert net.weights_for({"alpha": 1.0, "other": 2}) == Path("large.h5")
+    assert net.weights_for({"alpha": 0.35}) == Path("small.h5")
+    assert net.weights_for({"alpha": 0.5}) is None
+    assert option(Plain()).weights_for({}) is None
+
+
+def test_the_fingerprint_stays_while_the_space_does(space: SearchSpace) -> None:
+    backbones = {"net": option(Net(), SMALL, LARGE), "plain": option(Plain())}
+    same = SearchSpace(backbones, {"dense": Dense()}, fit_space(), {})
+    assert same.fingerprint() == space.fingerprint()
+
+
+def test_the_fingerprint_changes_with_whatever_can_be_chosen(space: SearchSpace) -> None:
+    net, plain = space.backbones["net"], space.backbones["plain"]
+    wider = dict(plain.space) | {"width": IntDistribution(8, 65, log=True)}
+    others = [
+        space,
+        replace(space, backbones={"net": net}),
+        replace(space, backbones={"net": net, "plain": replace(plain, space=wider)}),
+        replace(space, backbones={"net": replace(net, modes=("frozen",)), "plain": plain}),
+        replace(space, backbones={"net": option(Net(), SMALL), "plain": plain}),
+        replace(space, heads={"other": Dense()}),
+        replace(space, fit={**fit_space(), "batch_size": CategoricalDistribution((16,))}),
+        replace(space, fixed={"learning_rate": 0.1}),
+        replace(space, fixed={"learning_rate": 0.2}),
+    ]
+    assert len({other.fingerprint() for other in others}) == len(others)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "value"),
+    [
+        (IntDistribution(2, 10, step=2), 4),
+        (IntDistribution(1, 64, log=True), 64),
+        (optuna.distributions.FloatDistribution(0, 1, step=0.25), 0.75),
+        (optuna.distributions.FloatDistribution(1e-5, 1, log=True), 1e-5),
+        (CategoricalDistribution((True, None, "a")), None),
+    ],
+)
+def test_suggestions_keep_step_and_scale(distribution: Any, value: Any) -> None:
+    study = optuna.create_study()
+    study.enqueue_trial({"x": value})
+    trial = study.ask()
+    assert suggest(trial, "x", distribution) == value
+    assert trial.distributions["x"] == distribution

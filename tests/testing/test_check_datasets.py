@@ -1,0 +1,138 @@
+from dataclasses import replace
+
+import pytest
+
+from automedimg.contracts import Dataset, DatasetSpec, Record, Source
+from automedimg.data.finding import MARKER
+from automedimg.testing.images import class_folders, write_image
+
+
+class Sound(Dataset):
+    marker, classes = MARKER, ("a", "b")
+
+    def locate(self, folder):
+        found = (path for path in (folder, folder / "images") if (path / "a").is_dir())
+        return next(found, None)
+
+    def records(self, root):
+        for path in sorted(root.glob("*/*.png")):
+            yield Record(path.relative_to(root).as_posix(), path.parent.name)
+
+    def write_sample(self, folder, *, seed=0):
+        class_folders(folder, dict.fromkeys(self.classes, 4), seed)
+        (folder / self.marker).write_text("Drawn by a program.\n")
+
+
+class FindsAnything(Sound):
+    def locate(self, folder):
+        return folder
+
+
+class BlindAbove(Sound):
+    def locate(self, folder):
+        return folder if (folder / "a").is_dir() else None
+
+
+class Unmarked(Sound):
+    marker = "README.txt"
+
+
+class OneClass(Sound):
+    classes = ("a",)
+
+
+class Relabels(Sound):
+    def records(self, root):
+        return [replace(record, label="c") for record in super().records(root)]
+
+
+class Absolute(Sound):
+    def records(self, root):
+        return [replace(r, path=str(root / r.path)) for r in super().records(root)]
+
+
+class Missing(Sound):
+    def records(self, root):
+        return [*super().records(root), Record("a/none.png", "a")]
+
+
+class Twice(Sound):
+    def records(self, root):
+        return [*super().records(root), *super().records(root)]
+
+
+class Nothing(Sound):
+    def records(self, root):
+        return []
+
+
+class Reorders(Sound):
+    calls = 0
+
+    def records(self, root):
+        Reorders.calls += 1
+        return sorted(super().records(root), key=lambda r: r.path, reverse=Reorders.calls % 2)
+
+
+class Damaged(Sound):
+    def write_sample(self, folder, *, seed=0):
+        super().write_sample(folder, seed=seed)
+        for path in sorted(folder.glob("*/*.png"))[::2]:
+            path.write_bytes(path.read_bytes()[:40])
+
+
+class Forgetful(Sound):
+    calls = 0
+
+    def write_sample(self, folder, *, seed=0):
+        super().write_sample(folder, seed=seed)
+        Forgetful.calls += 1
+        write_image(folder / "a" / "a_0000.png", seed=Forgetful.calls)
+
+
+def spec_of(dataset=Sound, **more):
+    given = {"classes": ("a", "b"), "source": Source("Me (2026)"), "layout": "`a/`, `b/`", **more}
+    return DatasetSpec("it", "It", dataset, **given)
+
+
+def test_a_sound_dataset_passes(failing):
+    assert failing(datasets=[spec_of()]) == {}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "check"),
+    [
+        (FindsAnything, "misses_empty_folder"),
+        (BlindAbove, "locates_sample"),
+        (Unmarked, "sample_is_marked"),
+        (OneClass, "labels"),
+        (Relabels, "labels"),
+        (Absolute, "records"),
+        (Missing, "records"),
+        (Twice, "records"),
+        (Nothing, "records"),
+        (Reorders, "order_is_stable"),
+        (Damaged, "images_are_readable"),
+        (Forgetful, "sample_repeats"),
+    ],
+)
+def test_broken_datasets_are_caught(failing, dataset, check):
+    assert check in failing(datasets=[spec_of(dataset)])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "check"),
+    [
+        ({"classes": ("a",)}, "classes"),
+        ({"classes": ("a", "a")}, "classes"),
+        ({"expected_counts": {"c": 3}}, "classes"),
+        ({"expected_counts": {"a": 0}}, "classes"),
+        ({"test_fraction": 1.2}, "fractions"),
+        ({"test_fraction": 0.6, "validation_fraction": 0.5}, "fractions"),
+        ({"layout": ""}, "spec"),
+        ({"source": Source("")}, "spec"),
+        ({"channels": 2}, "spec"),
+    ],
+)
+def test_a_senseless_spec_is_caught(failing, wrong, check):
+    assert check in failing((check,), datasets=[spec_of(**wrong)])
