@@ -8,6 +8,7 @@
 Importing the package imports neither Keras nor Optuna; using it does.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from automedimg.version import __version__
@@ -32,9 +33,16 @@ __all__ = [
 _HOMES = {"AutomedimgError": "automedimg.errors", "Run": "automedimg.run"}
 
 
+# Three functions share their names with packages. Python binds a package's name here when it is
+# first imported; that is done now, and undone, so that it can't replace a function later.
+for _name in ("explain", "report", "search"):
+    import_module(f"automedimg.{_name}")
+    del globals()[_name]
+
+
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'automedimg' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_HOMES.get(name, "automedimg.api")), name)
+    found = getattr(import_module(_HOMES.get(name, "automedimg.api")), name)
+    globals()[name] = found
+    return found

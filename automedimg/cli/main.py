@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -10,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from automedimg.errors import AutomedimgError
+from automedimg.errors import AutomedimgError, ConfigurationError
 from automedimg.version import __version__
 
 COMMANDS = {
@@ -22,6 +23,10 @@ COMMANDS = {
     "tasks": "List the tasks, or show one.",
     "plugins": "List the plugins, or check one.",
 }
+
+
+class UnknownCommandError(AutomedimgError):
+    """There is no such command."""
 
 
 class LazyGroup(click.Group):
@@ -56,7 +61,7 @@ class LazyGroup(click.Group):
 
             close = get_close_matches(name, COMMANDS, n=1)
             meant = f"did you mean `{close[0]}`? " if close else ""
-            raise AutomedimgError(
+            raise UnknownCommandError(
                 f"unknown command `{name}`", f"{meant}`automedimg --help` lists all of them"
             )
         return super().resolve_command(ctx, args)
@@ -79,13 +84,14 @@ def app(ctx: click.Context, debug: bool) -> None:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit status.
 
-    0: done. 1: an error that the message explains. 2: wrong usage. 130: interrupted.
+    0: done. 1: an error that the message explains. 2: wrong usage. 70: a bug. 130: interrupted.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         status = app.main(args=arguments, prog_name="automedimg", standalone_mode=False)
     except AutomedimgError as error:
-        status = _fail(error.message, error.hint, 1)
+        wrong_usage = isinstance(error, UnknownCommandError | ConfigurationError)
+        status = _fail(error.message, error.hint, 2 if wrong_usage else 1)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "")
         status = 0
@@ -95,9 +101,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         status = _fail(message[:1].lower() + message[1:], f"`{where} --help` explains", 2)
     except (click.Abort, KeyboardInterrupt):
         status = _fail("interrupted", None, 130)
-    except BrokenPipeError:
-        sys.stderr.close()  # who reads us has gone, as after `| head`
-        status = 0
     # The last resort: a bug. The user gets one line and a way to see more.
     except Exception as error:
         if "--debug" in (arguments or sys.argv):
@@ -116,10 +119,15 @@ def _fail(message: str, hint: str | None, status: int) -> int:
         import traceback
 
         traceback.print_exc()
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {message}", err=True)
+    click.echo(f"{_colour('error:', 'red')} {message}", err=True)
     if hint:
-        click.echo(f"{click.style('hint:', fg='cyan', bold=True)} {hint}", err=True)
+        click.echo(f"{_colour('hint:', 'cyan')} {hint}", err=True)
     return status
+
+
+def _colour(text: str, colour: str) -> str:
+    """Colour a word, unless the user wants none: see no-color.org."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour, bold=True)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> Any:

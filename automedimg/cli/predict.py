@@ -10,6 +10,9 @@ import click
 
 from automedimg.errors import DataError
 
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".gif"}
+"""Of the files in a folder, those that are taken for images."""
+
 
 @click.command("predict", short_help="Classify image files with the best model of a run.")
 @click.argument("run")
@@ -56,11 +59,15 @@ def _model_folder(run: str) -> Path:
 
 
 def _files(images: tuple[str, ...]) -> Iterator[Path]:
-    """The files themselves; of a folder, every file in it but the hidden ones."""
+    """The files themselves; of a folder, every image in it, by suffix, but hidden ones."""
     for image in images:
         path = Path(image)
         if path.is_dir():
             inside = (file for file in path.rglob("*") if file.is_file())
-            yield from sorted(file for file in inside if not file.name.startswith("."))
+            yield from sorted(
+                file
+                for file in inside
+                if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+            )
         else:
             yield path

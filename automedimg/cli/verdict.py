@@ -9,6 +9,15 @@ from rich.table import Table
 from automedimg.cli.progress import brief
 from automedimg.run import Run
 
+ENDINGS = {
+    "trials": "its number of trials",
+    "time": "its time",
+    "patience": "its patience",
+    "target": "reaching its target",
+    "interrupted": "being interrupted",
+    "failures": "failing trials",
+}
+
 
 def show_verdict(console: Console, run: Run) -> None:
     """Print the test scores of a run, what they mean, and where everything is."""
@@ -28,12 +37,15 @@ def show_verdict(console: Console, run: Run) -> None:
     best = result["best"]
     trials = sum(result["trials"].values())
     console.print(
-        f"Best of {trials} trials: [bold]{escape(brief(best['params']))}[/] "
-        f"(trial {best['trial']}, epoch {best['epoch']}), stopped by {result['stopped_by']}."
+        f"Best of {trials} trial{'s' if trials != 1 else ''}: "
+        f"[bold]{escape(brief(best['params']))}[/] (trial {best['trial']}, epoch "
+        f"{best['epoch']}); the search ended by {ENDINGS.get(result['stopped_by'], 'itself')}.",
+        soft_wrap=True,
     )
     console.print(
         f"Test split: {result['test_images']} images in {result['test_groups']} groups, opened "
-        f"{_times(len(result['test_openings']))}."
+        f"{_times(len(result['test_openings']))}.",
+        soft_wrap=True,
     )
     console.print(_scores(run))
     console.print(f"report  [name]{escape(str(run.folder / 'report.html'))}[/]", soft_wrap=True)

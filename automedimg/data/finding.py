@@ -51,12 +51,15 @@ def make_sample(spec: DatasetSpec, dataset: Dataset, cache: Path, seed: int = 0)
     if root is not None:
         return root
     files.make_folder(folder.parent)
-    shutil.rmtree(folder, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         dataset.write_sample(temporary, seed=seed)
         temporary.chmod(0o755)
-        temporary.rename(folder)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was faster: its images are the same
+                raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     root = dataset.locate(folder)

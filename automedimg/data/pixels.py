@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ from automedimg.errors import DataError
 
 VERSION = 1
 """Raised whenever `reading` would give other pixels for the same file."""
+
+COLUMNS = ("reasons", "sizes", "modes")
+"""What is noted of each file beside its pixels."""
+
+STALE_S = 86_400
+"""Age at which a half-made cache is a killed process's, and is removed."""
 
 Progress = Callable[[int], None]
 
@@ -104,10 +111,13 @@ def _is_whole(folder: Path, num: int, size: int, channels: int) -> bool:
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         thumbnails = np.load(folder / "thumbnails.npy", mmap_mode="r", allow_pickle=False)
         scan = json.loads((folder / "scan.json").read_text(encoding="utf-8"))
-        sound = images.shape == (num, size, size, channels) and images.dtype == np.uint8
-        if sound and len(thumbnails) == num == len(scan["reasons"]):
+        if (
+            (images.shape, images.dtype) == ((num, size, size, channels), np.uint8)
+            and (thumbnails.shape, thumbnails.dtype) == ((num, *2 * (reading.THUMBNAIL,)), np.uint8)
+            and all(len(scan[column]) == num for column in COLUMNS)
+        ):
             return True
-    except (OSError, ValueError, KeyError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
         pass  # whatever is wrong with it, the answer is to make it again
     shutil.rmtree(folder, ignore_errors=True)
     return False
@@ -130,6 +140,9 @@ def _build(
 ) -> None:
     """Decode into a folder of another name, then rename: two processes can't harm each other."""
     files.make_folder(folder.parent)
+    for old in folder.parent.glob(".*-*"):
+        if time.time() - old.stat().st_mtime > STALE_S:
+            shutil.rmtree(old, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
         _decode_all(paths, temporary, size, channels, progress)
@@ -151,7 +164,7 @@ def _decode_all(
     thumbnails = np.lib.format.open_memmap(
         folder / "thumbnails.npy", "w+", np.uint8, (len(paths), side, side)
     )
-    scan: dict[str, list[object]] = {"reasons": [], "sizes": [], "modes": []}
+    scan: dict[str, list[object]] = {column: [] for column in COLUMNS}
     for row, result in enumerate(_results(paths, size, channels)):
         if isinstance(result, reading.Decoded):
             images[row], thumbnails[row] = result.pixels, result.thumbnail

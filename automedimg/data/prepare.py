@@ -127,7 +127,7 @@ def _read_pixels(
     channels: int,
     listener: Listener,
 ) -> pixels.PixelCache:
-    listener(StageStarted(f"reading {len(records)} images", len(records)))
+    listener(StageStarted(f"reading {len(records)} images in {root}", len(records)))
     return pixels.open_pixels(
         [root / record.path for record in records],
         cache,

@@ -48,10 +48,18 @@ class Decoded:
 
 @contextmanager
 def strict_pillow() -> Iterator[None]:
-    """Make Pillow's decompression-bomb warning an error; not thread-safe, so wrap whole jobs."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
+    """Make Pillow refuse what is larger than `MAX_PIXELS`, and keep quiet about odd metadata.
+
+    This is global to the process and not thread-safe, so wrap whole jobs in it.
+    """
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MAX_PIXELS
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def decode(content: bytes, size: int, channels: int) -> Decoded:
@@ -102,7 +110,7 @@ def _decode(image: ImageFile.ImageFile, size: int, channels: int) -> Decoded:
 
 def eight_bit(image: Image.Image) -> Image.Image:
     """Convert any mode to ``L`` or ``RGB``."""
-    if image.mode in ("L", "RGB"):
+    if image.mode in ("L", "RGB") and "transparency" not in image.info:
         return image
     if image.mode == "1":
         return image.convert("L")

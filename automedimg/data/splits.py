@@ -27,7 +27,8 @@ def grouped_split(
     """Split so that every group is on one side and every class is spread as asked.
 
     Groups are dealt out from the largest to the smallest, each to the split that lacks most of
-    what it holds; ties and the order of equals come from the seed.
+    what it holds, in proportion, among those with room for it; ties and the order of equals come
+    from the seed.
 
     Args:
         labels: int (N,), values in [0, K).
@@ -101,10 +102,12 @@ def _deal(
     shuffled = rng.permutation(len(counts))
     by_size = shuffled[np.argsort(-counts[shuffled].sum(axis=1), kind="stable")]
     for group in by_size:
-        share = counts[group] / per_class
         # What a split lacks is measured against its own target, so that small splits get their
-        # share of the large groups' classes too.
-        want = (lacking / (fractions[:, None] * per_class)) @ share
+        # share of the large groups too, but none that would overflow them.
+        want = (lacking / (fractions[:, None] * per_class)) @ (counts[group] / per_class)
+        room = lacking.sum(axis=1)
+        fits = room >= counts[group].sum()
+        want = np.where(fits, want, -np.inf) if fits.any() else room
         best = np.flatnonzero(np.isclose(want, want.max()))
         split = int(rng.choice(best))
         assignment[group] = split

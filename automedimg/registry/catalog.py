@@ -176,7 +176,7 @@ class Catalog:
                 try:
                     answer: Any = implementation.function()
                     specs = list(answer)
-                except Exception as error:  # noqa: BLE001 - see `discovery.register`
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - see `register`
                     return [], f"{hook}: {discovery.describe(error)}"
                 wrong = [spec for spec in specs if not isinstance(spec, expected)]
                 if wrong:

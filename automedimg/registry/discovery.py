@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, distributions
+from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import Any
 
 import pluggy
@@ -38,13 +38,24 @@ def installed_entry_points() -> Iterator[tuple[str, str, EntryPoint]]:
     """
     seen: set[tuple[str, str]] = set()
     for distribution in distributions():
-        for entry_point in distribution.entry_points:
-            if entry_point.group != GROUP:
-                continue
+        for entry_point in _entry_points(distribution):
             key = (distribution.name, entry_point.name)
             if key not in seen:
                 seen.add(key)
                 yield distribution.name, distribution.version, entry_point
+
+
+def _entry_points(distribution: Distribution) -> list[EntryPoint]:
+    """Our entry points of a distribution; none where its files are damaged.
+
+    A half-removed package has no name, one with a malformed file can't be parsed; both are common
+    in old environments and none of our business.
+    """
+    try:
+        found = [point for point in distribution.entry_points if point.group == GROUP]
+        return found if distribution.name else []
+    except Exception:  # noqa: BLE001 - what is raised depends on how it is malformed
+        return []
 
 
 def new_manager() -> pluggy.PluginManager:
@@ -80,8 +91,8 @@ def register(manager: pluggy.PluginManager, name: str, version: str, load: Any) 
 
 def describe(error: BaseException) -> str:
     """One line that says what was raised."""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
 
 
 def hook_names() -> list[str]:

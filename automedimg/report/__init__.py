@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from automedimg.contracts.trials import TrialResult
+if TYPE_CHECKING:
+    from automedimg.contracts.trials import TrialResult
 
 REPORT_NAME = "report.html"
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from itertools import takewhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def uses_gpus(backend: str) -> bool:
     """Whether the installed build of a backend could use a GPU at all."""
     if backend != "tensorflow":
         return True
-    names = {distribution.name.lower() for distribution in importlib.metadata.distributions()}
+    names = {str(found.name).lower() for found in importlib.metadata.distributions()}
     return not {"tensorflow-cpu", "tensorflow_cpu"} & names
 
 
@@ -55,7 +56,9 @@ def visible_gpus() -> list[str]:
     """Ids of the GPUs that this process may use; ``CUDA_VISIBLE_DEVICES`` has the first word."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
-        return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
+        names = [name.strip() for name in visible.split(",")]
+        # CUDA ignores an invalid id and all that follow it.
+        return list(takewhile(lambda name: name not in ("", "-1"), names))
     command = shutil.which("nvidia-smi")
     if command is None:
         return []

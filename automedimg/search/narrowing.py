@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -115,7 +116,7 @@ def _fixed(space: SearchSpace, fix: Mapping[str, Any]) -> dict[str, Any]:
     problems = []
     for name, value in fix.items():
         matches = [ledger for ledger in known if ledger == name or ledger.endswith(f".{name}")]
-        matches = [ledger for ledger in matches if ledger not in ("backbone", "head")]
+        matches = [ledger for ledger in matches if not _is_component(ledger)]
         if not matches:
             problems.append(f"unknown parameter `{name}`")
             continue
@@ -125,11 +126,16 @@ def _fixed(space: SearchSpace, fix: Mapping[str, Any]) -> dict[str, Any]:
             except ValueError as error:
                 problems.append(f"`{name}`: {error}")
     if problems:
-        names = sorted({ledger.rpartition(".")[2] for ledger in known} - {"backbone", "head"})
+        names = sorted({n.rpartition(".")[2] for n in known if not _is_component(n)} | {"train"})
         raise ConfigurationError(
             "can't fix: " + "; ".join(problems), f"the parameters here are {', '.join(names)}"
         )
     return fixed
+
+
+def _is_component(ledger: str) -> bool:
+    """Whether a ledger name chooses a component; those have options of their own."""
+    return ledger in ("backbone", "head") or ledger.rpartition(".")[2] == "train"
 
 
 def _typed(value: Any, distribution: BaseDistribution) -> Any:
@@ -146,6 +152,8 @@ def _typed(value: Any, distribution: BaseDistribution) -> Any:
     whole = isinstance(distribution, IntDistribution)
     if isinstance(number, bool) or not isinstance(number, int if whole else int | float):
         raise ValueError(f"got `{value}`, expected {'a whole number' if whole else 'a number'}")
+    if not math.isfinite(number):
+        raise ValueError(f"got `{value}`, expected a finite number")
     return number if whole else float(number)
 
 

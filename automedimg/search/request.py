@@ -84,7 +84,7 @@ class SearchRequest:
             raise named[0]
         problems += [error.message for error in named]
         if problems:
-            hints = [error.hint for error in named if error.hint]
+            hints = dict.fromkeys(error.hint for error in named if error.hint)
             raise ConfigurationError("; ".join(problems), "; ".join(hints) or None)
 
     def _number_problems(self) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from automedimg.contracts import (
 from automedimg.data import files, finding, places
 from automedimg.data.prepare import PreparedData, prepare
 from automedimg.data.splits import TRAIN
-from automedimg.errors import RunError
+from automedimg.errors import AutomedimgError, RunError
 from automedimg.registry import Catalog
 from automedimg.search import affordable, ledger, record
 from automedimg.search.narrowing import Wanted, build_space, default_choices
@@ -66,7 +67,7 @@ class Session:
         """
         backend = prepare_backend()
         self._claim()
-        with record.hold(self._folder):
+        with self._cleared_if_empty(), record.hold(self._folder):
             root = self._find_data()
             # Its workers import Keras while the images are read here.
             executor: Executor = self._catalog.executors.make(
@@ -88,6 +89,16 @@ class Session:
                     "choose another `--out`",
                 )
         files.make_folder(self._folder)
+
+    @contextmanager
+    def _cleared_if_empty(self) -> Iterator[None]:
+        """Leave no empty run directory behind where nothing ever began."""
+        try:
+            yield
+        except AutomedimgError:
+            if not (self._folder / "run.json").is_file():
+                shutil.rmtree(self._folder, ignore_errors=True)
+            raise
 
     def _find_data(self) -> Path:
         dataset: Dataset = self._catalog.datasets.make(self._request.task)

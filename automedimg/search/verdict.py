@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,14 +24,14 @@ from automedimg.contracts import (
 from automedimg.data import files
 from automedimg.data.prepare import PreparedData
 from automedimg.data.splits import TEST
-from automedimg.errors import MetricUndefinedError, RunError
+from automedimg.errors import RunError
 from automedimg.evaluation import confusion_matrix, interval_scores
 from automedimg.registry import Catalog
 from automedimg.search import models
 from automedimg.search.record import now
 
 TOLERANCE = 1e-3
-"""How far the saved file's validation score may be from the one that selected it."""
+"""How far the saved file's probabilities may be from those of the model that was chosen."""
 
 Openings = list[dict[str, Any]]
 
@@ -117,17 +116,19 @@ class Judge:
         files.write_json(folder / "model.json", about)
 
     def _check_selection(self, best: TrialResult) -> None:
-        """Make sure that the file scores on the validation split what selected it."""
-        y_true, y_prob = self._predict("validation")
-        metric: Metric = self.catalog.metrics.make(self.run["metric"])
-        try:
-            value = metric(y_true, y_prob)
-        except MetricUndefinedError:
-            value = math.nan
-        if best.value is None or not abs(value - best.value) <= TOLERANCE:
+        """Make sure that the file is the model that was chosen: it must predict the same.
+
+        Probabilities are compared, not scores: a network that has collapsed to nearly equal
+        outputs ranks them by their last bits.
+        """
+        _, y_prob = self._predict("validation")
+        recorded = models.trial_folder(self.folder, best.number) / "predictions.npz"
+        with np.load(recorded, allow_pickle=False) as table:
+            gap = float(np.abs(table["y_prob"] - y_prob).max())
+        if not gap <= TOLERANCE:
             raise RunError(
-                f"the saved model of trial {best.number} scores {value:.4f} on the validation "
-                f"split, but was chosen for {best.value}: it is not the model that was trained",
+                f"the saved model of trial {best.number} is not the one that was chosen: its "
+                f"probabilities on the validation split differ by up to {gap:.4f}",
                 "this is a bug in a backbone or head plugin, or the file was changed",
             )
 

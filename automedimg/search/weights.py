@@ -59,7 +59,7 @@ class WeightStore:
             with files.replacing(target) as temporary:
                 _download(weights.url, temporary)
                 if weights.md5 and _md5(temporary) != weights.md5:
-                    return None
+                    raise OSError(f"{weights.url} came with a wrong checksum")
         except (OSError, urllib.error.URLError):
             return None
         return target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,26 +13,27 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from automedimg.contracts import BuiltBackbone, TrialSpec
+from automedimg.contracts import Backbone, BuiltBackbone, TrialSpec
 from automedimg.data import files
 from automedimg.training.batches import predict_rows
 from automedimg.training.trial_data import TrialData
 
 
 def cached_features(
-    spec: TrialSpec, data: TrialData, build: Callable[[], BuiltBackbone]
+    spec: TrialSpec, data: TrialData, backbone: Backbone, build: Callable[[], BuiltBackbone]
 ) -> npt.NDArray[np.float32]:
     """Return the features of every row of the pixel cache, computing them only once.
 
     Args:
         spec: Names the backbone, its values and its weights.
         data: The images.
-        build: Builds that backbone; called only if the features aren't there.
+        backbone: What its factory returned; a change of its module makes the features anew.
+        build: Builds it; called only if the features aren't there.
     Returns:
         float32 (N, D), a read-only memory map.
     """
     folder = files.make_folder(Path(data.context.features))
-    path = folder / f"{_key(spec, data)}.npy"
+    path = folder / f"{_key(spec, data, backbone)}.npy"
     found = _open(path, len(data.pixels))
     if found is not None:
         return found
@@ -46,17 +48,20 @@ def _open(path: Path, num: int) -> npt.NDArray[np.float32] | None:
     """Open a cached array; a damaged one counts as absent and is written anew."""
     try:
         array: npt.NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
+    except (OSError, EOFError, ValueError):
         return None
     return array if len(array) == num and array.dtype == np.float32 else None
 
 
-def _key(spec: TrialSpec, data: TrialData) -> str:
+def _key(spec: TrialSpec, data: TrialData, backbone: Backbone) -> str:
     parts: Mapping[str, Any] = {
         "pixels": Path(data.context.pixels).parent.name,
         "backbone": spec.backbone,
+        "code": _digest(inspect.getsourcefile(type(backbone))),
         "values": dict(sorted(spec.backbone_values.items())),
         "weights": _digest(spec.weights),
+        # Without a file the weights come from the seed.
+        "seed": spec.seed if spec.weights is None else None,
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
     }
@@ -64,8 +69,8 @@ def _key(spec: TrialSpec, data: TrialData) -> str:
     return f"{spec.backbone}-{digest}"
 
 
-def _digest(weights: str | None) -> str:
-    if weights is None:
+def _digest(path: str | None) -> str:
+    if path is None or not Path(path).is_file():
         return ""
-    with Path(weights).open("rb") as file:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

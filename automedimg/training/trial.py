@@ -68,6 +68,7 @@ class Trial:
     def __init__(self, spec: TrialSpec, data: TrialData, catalog: Catalog) -> None:
         self._spec, self._data, self._catalog = spec, data, catalog
         self._train, self._validation = data.side("train"), data.side("validation")
+        self._maker: Backbone = catalog.backbones.make(spec.backbone)
         self._built: BuiltBackbone | None = None
         self._head: keras.Model | None = None
         limit = spec.time_limit_s
@@ -107,7 +108,9 @@ class Trial:
 
     def _fit(self, talk: Talk) -> tuple[Network | None, Fit]:
         if self._spec.train == "frozen":
-            features = cached_features(self._spec, self._data, self._backbone)
+            if self._spec.weights is None:
+                self._backbone()  # first of all, so that the seed gives it the same weights again
+            features = self._features()
             self._head = self._make_head(features.shape[1])
             return None, self._fit_on(self._head, features, self._spec, talk)
         network = self._network()
@@ -122,7 +125,7 @@ class Trial:
 
         Source: Kumar et al. (2022), Fine-Tuning can Distort Pretrained Features, ICLR.
         """
-        features = cached_features(self._spec, self._data, lambda: network.backbone)
+        features = self._features()
         fixed = {**self._spec.fit, "learning_rate": 1e-3, "optimizer": "adam", "batch_size": 32}
         brief = replace(self._spec, fit=fixed, epochs=WARM_UP_EPOCHS, patience=WARM_UP_EPOCHS)
         self._fit_on(network.head, features, brief, _Silent(talk))
@@ -154,11 +157,13 @@ class Trial:
         )
         return fit(model, batches, objective, spec, talk, self._deadline)
 
+    def _features(self) -> npt.NDArray[np.float32]:
+        return cached_features(self._spec, self._data, self._maker, self._backbone)
+
     def _backbone(self) -> BuiltBackbone:
         if self._built is None:
-            backbone: Backbone = self._catalog.backbones.make(self._spec.backbone)
             weights = Path(self._spec.weights) if self._spec.weights else None
-            self._built = backbone.build(
+            self._built = self._maker.build(
                 self._data.input_shape, self._spec.backbone_values, weights
             )
         return self._built

@@ -24,11 +24,13 @@ def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
 def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     path.write_text("old")
-    with replacing(path) as temporary:
-        temporary.write_text("new")
-        assert path.read_text() == "old"
-        assert temporary.suffix == ".keras"
-        assert temporary.parent == tmp_path
+    with path.open() as reader:
+        with replacing(path) as temporary:
+            temporary.write_text("new")
+            assert path.read_text() == "old"
+            assert temporary.suffix == ".keras"
+            assert temporary.parent == tmp_path
+        assert reader.read() == "old"  # who was reading goes on with the file that it opened
     assert path.read_text() == "new"
 
 

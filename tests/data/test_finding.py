@@ -190,12 +190,6 @@ def test_a_sample_that_its_own_plugin_can_not_read_is_an_error(cache: Path) -> N
         make_sample(task(), Wrong(), cache)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=OSError,
-    reason="make_sample renames onto the folder that another process has just finished: of two "
-    "searches with --sample that start together, the second fails with ENOTEMPTY",
-)
 def test_two_processes_may_make_a_sample_at_once(cache: Path) -> None:
     class Slow(Folders):
         def write_sample(self, folder: Path, *, seed: int = 0) -> None:

@@ -126,11 +126,6 @@ def colour_key(mode: str) -> bytes:
 
 
 HALF = Image.new("L", (64, 48), 200)
-KEY_BUG = pytest.mark.xfail(
-    strict=True,
-    reason="eight_bit returns L and RGB before it looks at `transparency`: the colour key of a "
-    "PNG is shown instead of black",
-)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +134,8 @@ KEY_BUG = pytest.mark.xfail(
         pytest.param(encode(transparent_right_half(HALF), "PNG"), id="LA"),
         pytest.param(encode(transparent_right_half(HALF.convert("RGB")), "PNG"), id="RGBA"),
         pytest.param(palette_with_transparency(), id="P"),
-        pytest.param(colour_key("L"), id="L with a colour key", marks=KEY_BUG),
-        pytest.param(colour_key("RGB"), id="RGB with a colour key", marks=KEY_BUG),
+        pytest.param(colour_key("L"), id="L with a colour key"),
+        pytest.param(colour_key("RGB"), id="RGB with a colour key"),
     ],
 )
 @pytest.mark.parametrize("channels", [1, 3])
@@ -249,11 +244,6 @@ def test_a_bomb_is_refused_without_the_stricter_settings_too() -> None:
         decode(png_of(12_000, 12_000), 32, 3)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="strict_pillow refuses from Pillow's own 89,478,485 pixels on, and then says that the "
-    "image has more than 100,000,000",
-)
 def test_an_image_below_the_bound_is_not_called_too_large() -> None:
     with strict_pillow(), pytest.raises(DataError) as caught:
         decode(png_of(9_500, 10_000), 32, 3)  # 95 million declared, none there

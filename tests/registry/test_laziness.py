@@ -54,11 +54,6 @@ def test_the_api_itself_imports_no_backend() -> None:
     assert not found & {"keras", "tensorflow", "optuna"}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the subpackages automedimg.search, .report and .explain take the place of the "
-    "functions as soon as they are imported: a second automedimg.search() raises TypeError",
-)
 @pytest.mark.parametrize("name", ["search", "report", "explain"])
 def test_the_functions_stay_callable_once_their_packages_are_imported(name: str) -> None:
     imported_by(

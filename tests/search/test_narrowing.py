@@ -144,10 +144,6 @@ def test_a_wrong_value_says_what_was_expected(
         build("plain", **{name: given})
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="_typed reads numbers as JSON, which lets NaN and Infinity through",
-)
 @pytest.mark.parametrize("given", ["NaN", "Infinity", float("nan")])
 def test_what_is_no_number_is_refused(build: Builder, given: Any) -> None:
     with pytest.raises(ConfigurationError, match="learning_rate"):
@@ -201,11 +197,6 @@ def test_a_fixed_way_to_train_is_how_every_trial_trains(build: Builder) -> None:
     assert {space.choose(study.ask()).train for _ in range(10)} == {"frozen"}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="_fixed accepts NAME.train of a backbone with some of the modes, but SearchSpace._pick "
-    "never looks at `fixed`: the setting is ignored without a word",
-)
 def test_the_way_to_train_one_backbone_is_honoured_or_refused(build: Builder) -> None:
     build.catalog = catalog_of(extractor=Extractor)
     try:

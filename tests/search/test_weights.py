@@ -109,11 +109,6 @@ def test_only_https_is_downloaded(tmp_path: Path, network: Network, scheme: str)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="_fetch returns from inside `files.replacing`, which takes that for success: the "
-    "damaged file is kept, and every later search loads it",
-)
 def test_a_wrong_checksum_leaves_nothing(tmp_path: Path, network: Network) -> None:
     store = WeightStore([tmp_path])
     assert store.find(weights(md5="0" * 32)) is None

@@ -1,0 +1,53 @@
+"""A trial can't hurt the search."""
+
+from pathlib import Path
+
+import pytest
+
+from automedimg.errors import RunError
+from tests.search.small_search import FAULTY, install_plugin, phantoms, search
+
+REASONS = {
+    "raise": "RuntimeError: this network does not exist",
+    "nan": "not a number: the loss diverged in epoch 1",
+    "exit": "worker exited with code 7",
+    "segfault": "worker killed by SIGSEGV",
+    "memory": "out of memory",
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("faults")
+    install_plugin(folder / "site", "faulty_plugin", FAULTY)
+    return phantoms(folder / "data")
+
+
+def test_every_fault_costs_its_trial_only(data: Path, tmp_path: Path):
+    run = search(
+        data,
+        tmp_path / "run",
+        trials=16,
+        epochs=1,
+        backbones=("faulty",),
+        fix={},
+        strategy="random",
+    )
+    seen = set()
+    for trial in run.trials:
+        fault = trial.params["faulty.fault"]
+        seen.add(fault)
+        if fault in REASONS:
+            assert (trial.state, trial.reason) == ("failed", REASONS[fault])
+        else:
+            assert trial.state == "complete"
+    assert seen >= {"none", "raise", "nan", "exit", "segfault", "garbage", "memory"}
+    assert run.best is not None
+    errors = list((run.folder / "trials").glob("*/error.txt"))
+    assert any("this network does not exist" in path.read_text() for path in errors)
+
+
+def test_a_search_of_nothing_but_faults_says_why(data: Path, tmp_path: Path):
+    with pytest.raises(RunError, match="none of 10 trials gave a model: 10 x RuntimeError"):
+        search(data, tmp_path / "run", trials=50, backbones=("faulty",), fix={"fault": "raise"})
+    assert (tmp_path / "run" / "report.html").is_file()
