@@ -66,8 +66,8 @@ def search(
         target: Value of the metric that ends the search.
         metric: What selects, on the validation split.
         strategy: What proposes trials.
-        protocol: ``grouped`` keeps patients and copies on one side of the split; ``random`` does
-            as many papers did, and leaks.
+        protocol: ``grouped`` keeps patients and copies on one side of the split; ``upright`` is
+            blind to mirrored copies, and ``random`` to all, as many papers are: these leak.
         seed: Of the split, the proposals and the training.
         backbones: Names to choose from; empty takes all.
         heads: Names to choose from; empty takes all.

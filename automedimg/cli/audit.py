@@ -12,7 +12,7 @@ import click
 @click.option("--task", required=True, help="What the images are; `automedimg tasks` lists them.")
 @click.option("--data", metavar="DIR", help="Folder of the images.")
 @click.option("--sample", is_flag=True, help="Use synthetic images instead of real ones.")
-@click.option("--protocol", type=click.Choice(["grouped", "random"]), default="grouped")
+@click.option("--protocol", type=click.Choice(["grouped", "upright", "random"]), default="grouped")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--cache-dir", metavar="DIR", help="Folder of the caches.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -24,10 +24,10 @@ from automedimg.cli.options import Assignment, Duration, Names
 @click.option("--strategy", default="tpe", show_default=True, help="What proposes trials.")
 @click.option(
     "--protocol",
-    type=click.Choice(["grouped", "random"]),
+    type=click.Choice(["grouped", "upright", "random"]),
     default="grouped",
     show_default=True,
-    help="How to split: leak-free by group, or at random as many papers do.",
+    help="How to split: leak-free; blind to mirrored copies; at random as many papers do.",
 )
 @click.option("--backbones", type=Names(), default=(), help="Networks to choose from: a,b")
 @click.option("--heads", type=Names(), default=(), help="Heads to choose from: a,b")

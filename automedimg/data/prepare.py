@@ -19,7 +19,8 @@ from automedimg.data.duplicates import find_copies
 from automedimg.data.splits import IntArray, SplitArray
 from automedimg.errors import DataError
 
-Protocol = Literal["grouped", "random"]
+Protocol = Literal["grouped", "upright", "random"]
+"""How to split: leak-free; blind to mirrored copies; blind to groups altogether."""
 Listener = Callable[[Event], None]
 
 
@@ -80,7 +81,8 @@ def prepare(
         root: What `finding.find_data` returned.
         cache: The folder of the caches.
         size: Side of the square that images are resized to, in pixels.
-        protocol: ``grouped`` tears no group apart; ``random`` does as many papers did.
+        protocol: ``grouped`` tears no group apart; ``upright`` does so where copies are mirrored,
+            and ``random`` wherever it likes: these two are for comparison.
         seed: Of the split.
         listener: Hears about the progress.
     Raises:
@@ -98,8 +100,13 @@ def prepare(
     listener(StageStarted("looking for copies"))
     exact = audit.exact_pairs([decoded.digests[row] for row in usable])
     near = _only_new(find_copies(decoded.thumbnails()[rows]), exact, len(records))
-    groups = audit.make_groups(len(records), exact, near, audit.patient_pairs(records))
-    split = _split(spec, labels, groups, protocol, seed)
+    patients = audit.patient_pairs(records)
+    groups = audit.make_groups(len(records), exact, near, patients)
+    kept_together = groups
+    if protocol == "upright":
+        upright = find_copies(decoded.thumbnails()[rows], symmetries="none")
+        kept_together = audit.make_groups(len(records), exact, upright, patients)
+    split = _split(spec, labels, kept_together, protocol, seed)
     unreadable = [(found[row].path, reason) for row, reason in enumerate(decoded.reasons) if reason]
     report = audit.describe_data(records, unreadable, spec.classes, exact, near, groups)
     report |= audit.describe_split(labels, groups, split, spec.classes, protocol)

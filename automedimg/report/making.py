@@ -19,6 +19,7 @@ STOPPED_BY = {
 }
 PROTOCOLS = {
     "grouped": "grouped (a patient, and all copies of an image, on one side)",
+    "upright": "upright (as grouped, but blind to mirrored copies: these may fall on both sides)",
     "random": "random (images are split one by one; copies may fall on both sides)",
 }
 LIMITS = {"trials": "trials", "time_s": "time", "patience": "patience", "target": "target"}

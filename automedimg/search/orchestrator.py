@@ -35,7 +35,7 @@ POLL_S = 0.5
 FINETUNE_EPOCHS = 10
 """Most epochs of fine-tuning: pretrained features need few, and more only cost time."""
 
-GRACE_S = 20.0
+GRACE_S = 45.0
 """Seconds past its limit after which a trial's worker is killed."""
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from automedimg.data.prepare import Protocol
 from automedimg.errors import AutomedimgError, ConfigurationError
 from automedimg.registry import Catalog
 from automedimg.search.stopping import Limits
 
 DEFAULT_TRIALS = 30
+PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +106,10 @@ class SearchRequest:
             for name, value, low in at_least
             if value is not None and not value >= low
         ]
-        if self.protocol not in ("grouped", "random"):
-            problems.append(f"unknown protocol `{self.protocol}`, expected grouped or random")
+        if self.protocol not in PROTOCOLS:
+            problems.append(
+                f"unknown protocol `{self.protocol}`, expected one of {', '.join(PROTOCOLS)}"
+            )
         if self.sample and self.data is not None:
             problems.append("--sample makes its own images: give either it or --data")
         return problems

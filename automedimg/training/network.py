@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from automedimg.contracts import PRETRAINED_MODES, BuiltBackbone, TrainMode
+from automedimg.training.augment import Augment
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +19,11 @@ class Network:
     head: keras.Model
     train: TrainMode
 
-    def for_training(self, augmentation: float) -> keras.Model:
+    def for_training(self, augmentation: float, seed: int) -> keras.Model:
         """Images (N, H, W, C) in [0, 255] to logits (N, K), augmented while it trains."""
         image = keras.Input(self.backbone.model.input_shape[1:], name="image")
-        return keras.Model(image, self._logits(augment(image, augmentation)))
+        changed = Augment(augmentation, seed)(image) if augmentation > 0 else image
+        return keras.Model(image, self._logits(changed))
 
     def classifier(self) -> keras.Model:
         """Images (N, H, W, C) in [0, 255] to probabilities (N, K): the model that is saved."""
@@ -33,22 +35,6 @@ class Network:
         # Pretrained batch norm keeps its ImageNet statistics: small batches would wreck them.
         fixed = {"training": False} if self.train in PRETRAINED_MODES else {}
         return self.head(self.backbone.model(image, **fixed))
-
-
-def augment(image: Any, strength: float) -> Any:
-    """Flip, turn, shift, zoom and change the contrast, more so the greater the strength in [0, 1].
-
-    At 1: turns of up to 36 degrees, shifts and zooms of 15 %, contrast and brightness of 30 %.
-    """
-    if strength <= 0:
-        return image
-    layers = keras.layers
-    x = layers.RandomFlip("horizontal")(image)
-    x = layers.RandomRotation(0.1 * strength, fill_mode="constant")(x)
-    x = layers.RandomTranslation(0.15 * strength, 0.15 * strength, fill_mode="constant")(x)
-    x = layers.RandomZoom(0.15 * strength, fill_mode="constant")(x)
-    x = layers.RandomContrast(0.3 * strength, value_range=(0, 255))(x)
-    return layers.RandomBrightness(0.3 * strength, value_range=(0, 255))(x)
 
 
 def freeze_all_but(model: keras.Model, share: float) -> None:

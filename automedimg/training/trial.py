@@ -72,7 +72,8 @@ class Trial:
         self._built: BuiltBackbone | None = None
         self._head: keras.Model | None = None
         limit = spec.time_limit_s
-        self._deadline = None if limit is None else time.monotonic() + limit
+        # The last epoch must still be scored, and the model be saved, within the limit.
+        self._deadline = None if limit is None else time.monotonic() + 0.9 * limit
 
     def run(self, talk: TrialTalk) -> dict[str, Any]:
         """Train, score, and save what the orchestrator wants kept.
@@ -117,7 +118,7 @@ class Trial:
         if self._spec.train == "finetune":
             self._warm_up(network, talk)
             freeze_all_but(network.backbone.model, self._spec.fit["unfreeze"])
-        model = network.for_training(self._spec.fit["augmentation"])
+        model = network.for_training(self._spec.fit["augmentation"], self._spec.seed)
         return network, self._fit_on(model, self._data.pixels, self._spec, talk)
 
     def _warm_up(self, network: Network, talk: Talk) -> None:

@@ -37,7 +37,7 @@ class _Application(Backbone):
             return ({"train": "scratch", "learning_rate": 1e-3},)
         return (
             {"train": "frozen", "learning_rate": 1e-3},
-            {"train": "finetune", "unfreeze": 0.35, "learning_rate": 2e-4, "augmentation": 0.2},
+            {"train": "finetune", "unfreeze": 0.35, "learning_rate": 1e-4, "augmentation": 0.3},
         )
 
     def build(

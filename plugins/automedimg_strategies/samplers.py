@@ -10,7 +10,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from automedimg.contracts import Strategy
 
-STARTUP_TRIALS = 10
+STARTUP_TRIALS = 7
 """Trials drawn at random, the defaults among them, before TPE trusts what it has seen."""
 
 
