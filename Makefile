@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TASK ?= br35h
-TIME ?= $(if $(DATA),9m,4m)
+TIME ?= $(if $(DATA),8m,4m)
 TRIALS ?= $(if $(DATA),40,12)
 OUT ?=
 ARGS ?=
@@ -17,7 +17,7 @@ ARGS ?=
 
 # Installed anew whenever what is to be installed changes; never half done.
 $(VENV)/.installed: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[tensorflow-cpu,dev]"
 	touch $@
 

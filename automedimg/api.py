@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -82,7 +83,8 @@ def search(
         cache_dir: Folder of the caches; None takes ``$AUTOMEDIMG_CACHE`` or the user's cache.
         download: Whether weights may be downloaded.
         listener: Hears every event.
-        catalog: Components to choose from; None loads what is installed.
+        catalog: Components to choose from; None loads what is installed. Workers load what is
+            installed in any case: what a trial uses must be.
     Returns:
         The run; its `test_scores` hold the verdict.
     Raises:
@@ -120,11 +122,15 @@ def search(
     )
     request.check(catalog)
     emit = _emitter(catalog, listener)
+    session = Session(request, catalog, emit)
     try:
-        Session(request, catalog, emit).run()
-    finally:
-        if (request.out / "study.journal").is_file():
-            report(request.out)
+        session.run()
+    except BaseException:
+        if session.began:
+            with suppress(Exception):  # what ended the search is what the caller must hear of
+                report(request.out)
+        raise
+    report(request.out)
     return Run(request.out)
 
 

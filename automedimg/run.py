@@ -62,8 +62,12 @@ class Run:
 
     @property
     def best(self) -> TrialResult | None:
-        """The trial that was chosen; None if none gave a model."""
+        """The trial that was chosen, or that leads while there is no verdict; None without any."""
         from automedimg.search.stopping import best_of
+
+        if self.result is not None:
+            chosen = self.result["best"]["trial"]
+            return next(trial for trial in self.trials if trial.number == chosen)
 
         return best_of(self.trials, self.config["direction"] == "maximize")
 

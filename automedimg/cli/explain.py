@@ -15,10 +15,11 @@ def command(run: str, images: tuple[str, ...], out: str | None) -> None:
     Prints path, class, probability and picture with tabs between them.
     """
     from automedimg import api
+    from automedimg.cli.image_files import image_files
     from automedimg.errors import DataError
 
     failed = 0
-    for explanation in api.explain(run, images, out=out):
+    for explanation in api.explain(run, image_files(images), out=out):
         seen = explanation.prediction
         if seen.probabilities is None or explanation.picture is None:
             failed += 1

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from automedimg.cli.image_files import image_files
 from automedimg.errors import DataError
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".gif"}
-"""Of the files in a folder, those that are taken for images."""
 
 
 @click.command("predict", short_help="Classify image files with the best model of a run.")
@@ -29,7 +26,7 @@ def command(run: str, images: tuple[str, ...], as_json: bool) -> None:
     folder = _model_folder(run)
     failed = 0
     classifier = Classifier(folder)
-    for prediction in classifier.predict(_files(images)):
+    for prediction in classifier.predict(image_files(images)):
         if prediction.error:
             failed += 1
             click.echo(f"{prediction.path}: {prediction.error}", err=True)
@@ -56,18 +53,3 @@ def _model_folder(run: str) -> Path:
     from automedimg.run import Run
 
     return Run(run).folder / "best"
-
-
-def _files(images: tuple[str, ...]) -> Iterator[Path]:
-    """The files themselves; of a folder, every image in it, by suffix, but hidden ones."""
-    for image in images:
-        path = Path(image)
-        if path.is_dir():
-            inside = (file for file in path.rglob("*") if file.is_file())
-            yield from sorted(
-                file
-                for file in inside
-                if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
-            )
-        else:
-            yield path

@@ -52,7 +52,13 @@ from automedimg.cli.options import Assignment, Duration, Names
 @click.option("--weights-dir", metavar="DIR", help="Folder of pretrained weight files.")
 @click.option("--cache-dir", metavar="DIR", help="Folder of the caches.")
 @click.option("--offline", is_flag=True, help="Don't try to download weights.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Repeats a search exactly.")
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Repeats the search: to the bit, without --time and with one CPU worker.",
+)
 @click.option("--quiet", is_flag=True, help="Show nothing but errors and the verdict.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
 def command(

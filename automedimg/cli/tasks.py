@@ -43,6 +43,7 @@ def describe(spec: DatasetSpec) -> dict[str, object]:
 
 
 def _list(catalog: Catalog) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     from automedimg.cli.console import stdout
@@ -54,11 +55,11 @@ def _list(catalog: Catalog) -> None:
         spec = entry.spec
         images = sum(spec.expected_counts.values())
         table.add_row(
-            f"[name]{spec.name}[/]",
-            spec.modality,
-            ", ".join(spec.classes),
+            f"[name]{escape(spec.name)}[/]",
+            escape(spec.modality),
+            escape(", ".join(spec.classes)),
             str(images or ""),
-            spec.summary,
+            escape(spec.summary),
         )
     console = stdout()
     console.print(table)

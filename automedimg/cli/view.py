@@ -110,8 +110,9 @@ def _opening(event: SearchStarted, progress: Progress) -> str:
     limits.append(clock(event.time_s) if event.time_s else "")
     wanted = " or ".join(limit for limit in limits if limit) or "until stopped"
     before = f", {event.done} done before" if event.done else ""
+    now = f"[dim]{clock(progress.elapsed_s())}[/]"
     return (
-        f"[dim]{clock(progress.elapsed_s())}[/] searching [name]{event.task}[/] for {wanted}"
+        f"{now} searching [name]{escape(event.task)}[/] for {wanted}"
         f"{before} on {', '.join(event.devices)}; run directory [name]{escape(event.run)}[/]"
     )
 
@@ -162,7 +163,7 @@ def _overview(progress: Progress) -> RenderableType:
 
 def _running(progress: Progress) -> RenderableType:
     table = Table.grid(padding=(0, 2))
-    for number, trial in progress.running.items():
+    for number, trial in list(progress.running.items()):
         epochs = f"epoch {trial.epoch}/{trial.epochs}" if trial.epochs else "preparing"
         value = f"{trial.value:.4f}" if trial.value is not None else ""
         bar = ProgressBar(trial.epochs or 1, trial.epoch, width=BAR)

@@ -160,6 +160,7 @@ def _decode_all(
 ) -> None:
     shape = (len(paths), size, size, channels)
     images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape)
+    _reserve(folder / "images.npy")
     side = reading.THUMBNAIL
     thumbnails = np.lib.format.open_memmap(
         folder / "thumbnails.npy", "w+", np.uint8, (len(paths), side, side)
@@ -178,6 +179,21 @@ def _decode_all(
     images.flush()
     thumbnails.flush()
     files.write_json(folder / "scan.json", scan)
+
+
+def _reserve(path: Path) -> None:
+    """Take a file's space on the disk now: a full disk would kill the process in a memory map."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        needed = path.stat().st_size / 1e6
+        raise DataError(
+            f"the pixel cache needs {needed:.0f} MB in `{path.parent.parent}`: {error.strerror}",
+            "free some space, or name another folder with --cache-dir",
+        ) from error
 
 
 def _results(

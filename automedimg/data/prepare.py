@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -88,7 +88,11 @@ def prepare(
     Raises:
         DataError: nothing readable, one class only, or a class too small to be split.
     """
-    found = tuple(dataset.records(root))
+    if protocol not in get_args(Protocol):
+        raise DataError(
+            f"unknown protocol `{protocol}`; expected one of {', '.join(get_args(Protocol))}"
+        )
+    found, strange = _sane_names(tuple(dataset.records(root)))
     _check_labels(spec, found, root)
     decoded = _read_pixels(found, root, cache, size, spec.channels, listener)
     usable = [row for row, reason in enumerate(decoded.reasons) if not reason]
@@ -107,7 +111,9 @@ def prepare(
         upright = find_copies(decoded.thumbnails()[rows], symmetries="none")
         kept_together = audit.make_groups(len(records), exact, upright, patients)
     split = _split(spec, labels, kept_together, protocol, seed)
-    unreadable = [(found[row].path, reason) for row, reason in enumerate(decoded.reasons) if reason]
+    unreadable = strange + [
+        (found[row].path, reason) for row, reason in enumerate(decoded.reasons) if reason
+    ]
     report = audit.describe_data(records, unreadable, spec.classes, exact, near, groups)
     report |= audit.describe_split(labels, groups, split, spec.classes, protocol)
     synthetic = finding.is_synthetic(root)
@@ -124,6 +130,23 @@ def prepare(
         fingerprint=_fingerprint(decoded.key, records, split),
         audit=report,
     )
+
+
+def _sane_names(
+    records: tuple[Record, ...],
+) -> tuple[tuple[Record, ...], list[tuple[str, str]]]:
+    """Records whose paths are text, and (path, reason) of the others.
+
+    File systems allow names that no encoding explains; nothing that we write could hold them.
+    """
+    sane, strange = [], []
+    for record in records:
+        printable = record.path.encode("utf-8", "backslashreplace").decode()
+        if printable == record.path:
+            sane.append(record)
+        else:
+            strange.append((printable, "the file's name is not valid Unicode"))
+    return tuple(sane), strange
 
 
 def _read_pixels(

@@ -53,4 +53,8 @@ def score_or_none(metric: Metric, y_true: IntArray, y_prob: FloatArray) -> float
         value = float(metric(y_true, y_prob))
     except MetricUndefinedError:
         return None
+    # A plugin's metric that nobody asked for must not cost a trial or the verdict; the one that
+    # selects is called directly, and its errors are heard there.
+    except Exception:  # noqa: BLE001
+        return None
     return value if np.isfinite(value) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Any, Generic, TypeVar
@@ -102,6 +103,14 @@ class Shelf(Generic[S]):
                 f"{self.kind} `{name}` can't be loaded: {discovery.describe(error)}", hint
             ) from error
 
+    def make_all(self) -> dict[str, Any]:
+        """Make every component that can be made; one that nobody asked for can't do harm."""
+        made = {}
+        for name in self.names():
+            with suppress(PluginError):
+                made[name] = self.make(name)
+        return made
+
     def _hint(self, name: str) -> str:
         close = difflib.get_close_matches(name, self._entries, n=1, cutoff=0.5)
         hint = f"did you mean `{close[0]}`? " if close else ""
@@ -178,14 +187,24 @@ class Catalog:
                     specs = list(answer)
                 except (Exception, SystemExit) as error:  # noqa: BLE001 - see `register`
                     return [], f"{hook}: {discovery.describe(error)}"
-                wrong = [spec for spec in specs if not isinstance(spec, expected)]
-                if wrong:
-                    return [], (
-                        f"{hook} returned a {type(wrong[0]).__name__}, "
-                        f"expected {expected.__name__} objects"
-                    )
+                for spec in specs:
+                    problem = _problem(spec, expected)
+                    if problem:
+                        return [], f"{hook} returned {problem}"
                 found += [(shelf, spec) for spec in specs]
         return found, ""
+
+
+def _problem(spec: object, expected: type) -> str:
+    """What is wrong with a spec that a hook returned; empty if nothing is."""
+    if not isinstance(spec, expected):
+        return f"a {type(spec).__name__}, expected {expected.__name__} objects"
+    about: Any = spec
+    if not (isinstance(about.name, str) and about.name and isinstance(about.summary, str)):
+        return f"a {expected.__name__} whose name or summary is not text: {about.name!r}"
+    if not callable(about.factory):
+        return f"the {expected.__name__} `{about.name}` whose factory can't be called"
+    return ""
 
 
 def _implementations(

@@ -61,6 +61,13 @@ def results(study: optuna.Study) -> list[TrialResult]:
     return [to_result(trial) for trial in trials if trial.state in _STATES]
 
 
+def in_finishing_order(study: optuna.Study) -> list[TrialResult]:
+    """The finished trials of a study, the one that finished first first."""
+    trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state in _STATES]
+    trials.sort(key=lambda trial: (trial.datetime_complete is None, trial.datetime_complete))
+    return [to_result(trial) for trial in trials]
+
+
 def to_result(trial: FrozenTrial) -> TrialResult:
     """A finished trial as the rest of the program knows it."""
     result: Mapping[str, Any] = trial.user_attrs.get("result", {})

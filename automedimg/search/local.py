@@ -41,7 +41,7 @@ class _Process:
         self.kill_reason = ""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "automedimg.search.worker"],
+            [sys.executable, "-P", "-m", "automedimg.search.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -64,6 +64,13 @@ class _Process:
     def kill(self, reason: str) -> None:
         """End it at once."""
         self.kill_reason = reason
+        self._kill()
+
+    def _kill(self) -> None:
+        """Kill it with whatever processes it may have started: it leads a session of its own."""
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.kill()
 
     def end(self) -> None:
@@ -74,7 +81,7 @@ class _Process:
         try:
             self._popen.wait(timeout=3)
         except subprocess.TimeoutExpired:
-            self._popen.kill()
+            self._kill()
             self._popen.wait()
         if self._popen.stdout is not None:
             self._popen.stdout.close()
@@ -118,6 +125,7 @@ class LocalExecutor(Executor):
         self._slots = find_slots(choose_backend(), workers)
         self._arrivals: queue.Queue[_Arrival] = queue.Queue()
         self._waiting: deque[tuple[int, dict[str, Any]]] = deque()
+        self._dropped: deque[Message] = deque()
         self._context: RunContext | None = None
         self._next_job = 0
         self._failed_starts = 0
@@ -152,6 +160,8 @@ class LocalExecutor(Executor):
     def messages(self, timeout_s: float) -> Iterator[Message]:
         """Yield what has happened, waiting at most `timeout_s` for the first message."""
         self._kill_overdue()
+        while self._dropped:
+            yield self._dropped.popleft()
         wait = timeout_s
         while True:
             try:
@@ -169,7 +179,9 @@ class LocalExecutor(Executor):
 
     def cancel(self, job: int, *, grace_s: float = 10.0) -> None:
         """Ask a job to stop at the epoch it has; end its worker if it hasn't after `grace_s`."""
-        self._waiting = deque(entry for entry in self._waiting if entry[0] != job)
+        if any(number == job for number, _ in self._waiting):
+            self._waiting = deque(entry for entry in self._waiting if entry[0] != job)
+            self._dropped.append(Message("failed", job, {"reason": "cancelled before it began"}))
         for process in self._processes:
             if process.job == job and process.kill_at is None:
                 process.kill_at = time.monotonic() + grace_s
@@ -235,6 +247,9 @@ class LocalExecutor(Executor):
 
 
 def _environment(slot: Slot) -> dict[str, str]:
-    """This process's environment and import path, and what the slot adds."""
-    path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109
+    """This process's environment and import path, and what the slot adds.
+
+    The current folder is no part of it: it may hold downloaded files.
+    """
+    path = os.pathsep.join(entry for entry in sys.path if entry)
     return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", **dict(slot.environment)}

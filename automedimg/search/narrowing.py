@@ -46,12 +46,24 @@ def build_space(
     fix = dict(wanted.fix)
     train = fix.pop("train", None)
     options = _options(catalog, wanted.backbones, store, notify)
-    heads: dict[str, Head] = {
-        name: catalog.heads.make(name) for name in wanted.heads or catalog.heads.names()
-    }
+    heads = _heads(catalog, wanted.heads, notify)
     options = _with_mode(options, train, bool(wanted.backbones), notify)
     space = SearchSpace(options, heads, fit_space(), {})
     return replace(space, fixed=_fixed(space, fix))
+
+
+def _heads(catalog: Catalog, names: Sequence[str], notify: Notify) -> dict[str, Head]:
+    heads: dict[str, Head] = {}
+    for name in names or catalog.heads.names():
+        try:
+            heads[name] = catalog.heads.make(name)
+        except AutomedimgError as error:
+            if names:
+                raise
+            notify(Notice(f"{error.message}: left out", important=True))
+    if not heads:
+        raise ConfigurationError("no head is installed that can be used")
+    return heads
 
 
 def _options(
@@ -71,9 +83,9 @@ def _options(
         if backbone.weights() and not weights:
             missing.append(name)
         present = [found for found, _ in weights]
-        options[name] = BackboneOption(
-            backbone, backbone.space(present), usable_modes(backbone, present), weights
-        )
+        modes = usable_modes(backbone, present)
+        if modes:
+            options[name] = BackboneOption(backbone, backbone.space(present), modes, weights)
     if missing:
         notify(
             Notice(
@@ -82,6 +94,11 @@ def _options(
                 "--weights-dir or $AUTOMEDIMG_WEIGHTS.",
                 important=True,
             )
+        )
+    if not options:
+        raise ConfigurationError(
+            "none of the networks can be trained here: they need pretrained weights",
+            "name a folder of weight files with --weights-dir or $AUTOMEDIMG_WEIGHTS",
         )
     return options
 
@@ -108,6 +125,26 @@ def _with_mode(
     if lost:
         notify(Notice(f"{', '.join(lost)} can't be trained as `{train}` here: left out"))
     return kept
+
+
+def with_modes(space: SearchSpace, modes: Mapping[str, Sequence[str]]) -> SearchSpace:
+    """Return the part of a space in which backbones are trained in these modes only.
+
+    Args:
+        space: The space.
+        modes: Modes by backbone; backbones that are not named leave the space.
+    """
+    kept = {}
+    for name, option in space.backbones.items():
+        left = tuple(mode for mode in option.modes if mode in modes.get(name, ()))
+        if left:
+            kept[name] = replace(option, modes=left)
+    if not kept:
+        raise ConfigurationError(
+            f"none of the networks that this run searched ({', '.join(modes)}) can be used now",
+            "are their weights and plugins still there? See `automedimg plugins`",
+        )
+    return replace(space, backbones=kept)
 
 
 def _fixed(space: SearchSpace, fix: Mapping[str, Any]) -> dict[str, Any]:

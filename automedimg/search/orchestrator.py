@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from automedimg.contracts import (
     Decision,
@@ -27,13 +28,17 @@ from automedimg.contracts import (
     TrialStarted,
 )
 from automedimg.search import models
-from automedimg.search.ledger import results, to_result
+from automedimg.search.interrupt import interruptible
+from automedimg.search.ledger import in_finishing_order, results, to_result
 from automedimg.search.space import Choice, SearchSpace
 from automedimg.search.stopping import Clock, Limits, best_of, reason_to_stop
 
 POLL_S = 0.5
 FINETUNE_EPOCHS = 10
 """Most epochs of fine-tuning: pretrained features need few, and more only cost time."""
+
+MAX_DEATHS = 3
+"""Killed searches after which a trial that ran in all of them is not taken up again."""
 
 GRACE_S = 45.0
 """Seconds past its limit after which a trial's worker is killed."""
@@ -75,7 +80,6 @@ class _Running:
     choice: Choice
     started: float
     limit_s: float | None
-    value: float | None = None
 
 
 class Orchestrator:
@@ -106,33 +110,25 @@ class Orchestrator:
         self._emit, self._clock = emit, clock
         self._running: dict[int, _Running] = {}
         self._stopping = ""
+        self._orphans = deque(_unfinished(study))
         study.pruner = strategy.pruner()
 
     def run(self) -> str:
-        """Run trials until a limit is reached; return which one it was."""
-        try:
-            self._resume()
-            self._loop()
-        except KeyboardInterrupt:
-            self._wind_down()
-        return self._stopping
+        """Run trials until a limit is reached, or Ctrl-C; return which one it was.
 
-    def _loop(self) -> None:
-        while True:
-            self._check_limits()
-            while not self._stopping and len(self._running) < self._free_slots():
-                self._start(self._ask())
-            if not self._running:
-                return
-            for message in self._executor.messages(POLL_S):
-                self._handle(message)
-
-    def _wind_down(self) -> None:
-        """Let running trials end at the epoch they have; a second Ctrl-C leaves at once."""
-        self._stop("interrupted")
-        while self._running:
-            for message in self._executor.messages(POLL_S):
-                self._handle(message)
+        A first Ctrl-C lets running trials end at the epoch they have; a second leaves at once.
+        """
+        with interruptible() as interrupt:
+            while True:
+                if interrupt.is_set() and self._stopping != "interrupted":
+                    self._stop("interrupted")
+                self._check_limits()
+                while not self._stopping and len(self._running) < self._free_slots():
+                    self._start(self._ask())
+                if not self._running:
+                    return self._stopping
+                for message in self._executor.messages(POLL_S):
+                    self._handle(message)
 
     def _free_slots(self) -> int:
         """Slots to fill; never more trials at once than are still wanted."""
@@ -144,7 +140,7 @@ class Orchestrator:
     def _check_limits(self) -> None:
         if self._stopping:
             return
-        finished = results(self._study)
+        finished = in_finishing_order(self._study)
         reason = reason_to_stop(finished, self._plan.limits, self._clock, self._plan.maximize)
         if reason:
             self._stop(reason)
@@ -159,23 +155,23 @@ class Orchestrator:
             self._executor.cancel(job)
 
     def _ask(self) -> Trial:
-        """Ask the strategy; its seed depends on the trial's number, so a resume changes nothing."""
+        """Ask the strategy; its seed depends on the trial's number, so a resume changes nothing.
+
+        Trials that a kill left running come first, under their own numbers.
+        """
+        if self._orphans:
+            orphan = self._orphans.popleft()
+            self._study.sampler = self._strategy.sampler(
+                derive_seed(self._plan.seed, orphan.number)
+            )
+            if orphan.state is TrialState.WAITING:
+                return self._study.ask()
+            return Trial(self._study, orphan._trial_id)
         number = len(self._study.get_trials(deepcopy=False))
         if number < len(self._plan.defaults):
             self._study.enqueue_trial(self._plan.defaults[number])
         self._study.sampler = self._strategy.sampler(derive_seed(self._plan.seed, number))
         return self._study.ask()
-
-    def _resume(self) -> None:
-        """Take up again, under their own numbers, the trials that a kill left running."""
-        for frozen in self._study.get_trials(deepcopy=False):
-            if frozen.state in (TrialState.RUNNING, TrialState.WAITING):
-                seed = derive_seed(self._plan.seed, frozen.number)
-                self._study.sampler = self._strategy.sampler(seed)
-                if frozen.state is TrialState.WAITING:
-                    self._start(self._study.ask())
-                else:
-                    self._start(Trial(self._study, frozen._trial_id))
 
     def _start(self, trial: Trial) -> None:
         choice = self._space.choose(trial)
@@ -276,6 +272,24 @@ class Orchestrator:
         frozen = self._study.get_trials(deepcopy=False)[running.trial.number]
         leads = now is not None and now.number == frozen.number and now != before
         self._emit(TrialFinished(to_result(frozen), leads))
+
+
+def _unfinished(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials to take up again; one that was running whenever the search died is given up."""
+    orphans = []
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state is TrialState.WAITING:
+            orphans.append(trial)
+        elif trial.state is TrialState.RUNNING:
+            live, deaths = Trial(study, trial._trial_id), trial.user_attrs.get("deaths", 0) + 1
+            live.set_user_attr("deaths", deaths)
+            if deaths <= MAX_DEATHS:
+                orphans.append(trial)
+            else:
+                reason = f"the search was killed {deaths} times while it ran"
+                live.set_user_attr("result", {"reason": reason})
+                study.tell(live, state=TrialState.FAIL)
+    return orphans
 
 
 def derive_seed(seed: int, number: int) -> int:

@@ -25,6 +25,7 @@ from automedimg.search.space import SearchSpace
 from automedimg.version import __version__
 
 FORMAT = 1
+LOCK_FILES = {".lock", ".holder"}
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "optuna", "numpy", "pillow")
 
 SAME_IN_ALL_SESSIONS = (
@@ -34,7 +35,9 @@ SAME_IN_ALL_SESSIONS = (
     "seed",
     "metric",
     "strategy",
+    "asked",
     "space_fingerprint",
+    "backend",
     "image_size",
     "epochs",
     "epoch_patience",
@@ -93,6 +96,7 @@ def describe_run(
         "backbones": {name: list(o.modes) for name, o in space.backbones.items()},
         "heads": list(space.heads),
         "fix": dict(space.fixed),
+        "asked": asked(request),
         "space_fingerprint": space.fingerprint(),
         "image_size": request.image_size or spec.image_size,
         "channels": spec.channels,
@@ -102,10 +106,12 @@ def describe_run(
         "epoch_patience": request.epoch_patience,
         "limits": asdict(request.limits) | {"trial_time_s": request.trial_limit_s},
         "source": asdict(spec.source),
+        "backend": backend,
         "versions": _versions(backend),
         "devices": list(devices),
         "created": now(),
         "notes": [],
+        "test_openings": [],
         "sessions": [],
     }
 
@@ -116,17 +122,38 @@ def continue_run(before: Mapping[str, Any], today: Mapping[str, Any]) -> dict[st
     Raises:
         RunError: something differs that would make trials incomparable; all of it is named.
     """
+    refuse_differences(before, {name: today[name] for name in SAME_IN_ALL_SESSIONS})
+    return {**before, "limits": today["limits"], "versions": today["versions"]}
+
+
+def refuse_differences(before: Mapping[str, Any], today: Mapping[str, Any]) -> None:
+    """Raise if a run was begun with other settings.
+
+    Args:
+        before: What `run.json` says.
+        today: Those settings of today that must be the same.
+    Raises:
+        RunError: some differ; all of them are named.
+    """
     differences = [
-        f"{name}: then {before.get(name)}, now {today.get(name)}"
-        for name in SAME_IN_ALL_SESSIONS
-        if before.get(name) != today.get(name)
+        f"{name}: then {before.get(name)}, now {value}"
+        for name, value in today.items()
+        if before.get(name) != value
     ]
     if differences:
         raise RunError(
             "this run can't be continued with other settings: " + "; ".join(differences),
             "repeat the settings of `run.json`, or choose another `--out`",
         )
-    return {**before, "limits": today["limits"], "versions": today["versions"]}
+
+
+def asked(request: SearchRequest) -> dict[str, Any]:
+    """How a request narrows the space, as JSON types."""
+    return {
+        "backbones": list(request.backbones),
+        "heads": list(request.heads),
+        "fix": {name: str(value) for name, value in request.fix.items()},
+    }
 
 
 def write_tables(folder: Path, data: PreparedData) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +111,8 @@ class SearchRequest:
             problems.append(
                 f"unknown protocol `{self.protocol}`, expected one of {', '.join(PROTOCOLS)}"
             )
+        if self.target is not None and not math.isfinite(self.target):
+            problems.append(f"target is {self.target}, expected a finite number")
         if self.sample and self.data is not None:
             problems.append("--sample makes its own images: give either it or --data")
         return problems

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -27,7 +26,7 @@ from automedimg.data.splits import TRAIN
 from automedimg.errors import AutomedimgError, RunError
 from automedimg.registry import Catalog
 from automedimg.search import affordable, ledger, record
-from automedimg.search.narrowing import Wanted, build_space, default_choices
+from automedimg.search.narrowing import Wanted, build_space, default_choices, with_modes
 from automedimg.search.orchestrator import Orchestrator, Plan
 from automedimg.search.request import SearchRequest
 from automedimg.search.space import SearchSpace
@@ -47,11 +46,15 @@ class Session:
         request: Checked.
         catalog: Where everything comes from.
         emit: Hears every event.
+    Attributes:
+        began: Whether the run directory is ours by now, and holds something to report.
     """
 
     def __init__(self, request: SearchRequest, catalog: Catalog, emit: Emit) -> None:
         self._request, self._catalog = request, catalog
         self._notes: list[str] = []
+        self.began = False
+        self._sessions_before = 0
         self._listener = emit
         self._clock = Clock(request.time_s)
         self._started = record.now()
@@ -67,7 +70,7 @@ class Session:
         """
         backend = prepare_backend()
         self._claim()
-        with self._cleared_if_empty(), record.hold(self._folder):
+        with record.hold(self._folder), self._cleared_if_empty():
             root = self._find_data()
             # Its workers import Keras while the images are read here.
             executor: Executor = self._catalog.executors.make(
@@ -81,23 +84,24 @@ class Session:
 
     def _claim(self) -> None:
         """Make the run directory, unless it is somebody else's."""
-        if self._folder.is_dir() and any(self._folder.iterdir()):
-            ours = (self._folder / "run.json").is_file() or (self._folder / ".lock").is_file()
-            if not ours:
-                raise RunError(
-                    f"`{self._folder}` is not empty and not a run",
-                    "choose another `--out`",
-                )
+        inside = {path.name for path in self._folder.iterdir()} if self._folder.is_dir() else set()
+        if inside - record.LOCK_FILES and "run.json" not in inside:
+            raise RunError(
+                f"`{self._folder}` is not empty and not a run",
+                "choose another `--out`",
+            )
         files.make_folder(self._folder)
 
     @contextmanager
     def _cleared_if_empty(self) -> Iterator[None]:
-        """Leave no empty run directory behind where nothing ever began."""
+        """Leave no empty run directory behind where nothing ever began. It is held meanwhile."""
         try:
             yield
         except AutomedimgError:
-            if not (self._folder / "run.json").is_file():
-                shutil.rmtree(self._folder, ignore_errors=True)
+            if {path.name for path in self._folder.iterdir()} <= record.LOCK_FILES:
+                for name in record.LOCK_FILES:
+                    (self._folder / name).unlink(missing_ok=True)
+                self._folder.rmdir()
             raise
 
     def _find_data(self) -> Path:
@@ -125,10 +129,16 @@ class Session:
 
     def _build_space(self, data: PreparedData, executor: Executor) -> SearchSpace:
         request = self._request
+        before = self._earlier()
+        if before is not None:
+            record.refuse_differences(before, {"asked": record.asked(request)})
         folders = places.weight_folders(request.weights_dir, data.root)
         store = WeightStore(folders, download=request.download)
         wanted = Wanted(request.backbones, request.heads, request.fix)
         space = build_space(self._catalog, wanted, store, self._emit)
+        if before is not None:
+            # The limits may have changed since; what can be chosen may not.
+            return with_modes(space, before["backbones"])
         limit = request.trial_limit_s
         if limit is None or set(executor.devices) != {"cpu"}:
             return space
@@ -148,10 +158,12 @@ class Session:
         today = record.describe_run(
             self._request, self._spec, data, space, self._catalog, executor.devices, backend
         )
-        path = self._folder / "run.json"
-        run = record.continue_run(files.read_json(path), today) if path.is_file() else today
+        before = self._earlier()
+        run = today if before is None else record.continue_run(before, today)
+        self._sessions_before = len(run["sessions"])
         rows = record.write_tables(self._folder, data)
         self._write_run(run, "")
+        self.began = True
         executor.start(
             record.make_context(self._folder, rows, data, self._request, self._spec.classes)
         )
@@ -207,6 +219,7 @@ class Session:
         path = self._folder / "result.json"
         before = files.read_json(path) if path.is_file() else None
         judge = Judge(self._folder, run, data, self._catalog, executor, self._emit)
+        self._write_run(run, stopped_by)
         verdict = judge.judge(best, before)
         states = Counter(result.state for result in finished)
         result = {
@@ -214,7 +227,7 @@ class Session:
             "task": self._spec.name,
             "protocol": self._request.protocol,
             "synthetic": data.synthetic,
-            "seconds": round(self._clock.elapsed(), 1),
+            "seconds": round(sum(session["seconds"] for session in run["sessions"]), 1),
             "trials": {state: states[state] for state in ("complete", "pruned", "failed")},
             "stopped_by": stopped_by,
             "best": {
@@ -231,6 +244,11 @@ class Session:
         self._emit(SearchFinished(str(self._folder), result))
         return result
 
+    def _earlier(self) -> dict[str, Any] | None:
+        """What `run.json` says, if this continues a run."""
+        path = self._folder / "run.json"
+        return files.read_json(path) if path.is_file() else None
+
     def _write_run(self, run: dict[str, Any], stopped_by: str) -> None:
         session = {
             "started": self._started,
@@ -238,7 +256,7 @@ class Session:
             "seconds": round(self._clock.elapsed(), 1),
             "stopped_by": stopped_by or None,
         }
-        earlier = [s for s in run["sessions"] if s["started"] != self._started]
+        earlier = run["sessions"][: self._sessions_before]
         notes = [*run["notes"], *(note for note in self._notes if note not in run["notes"])]
         run |= {"sessions": [*earlier, session], "notes": notes}
         files.write_json(self._folder / "run.json", run)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import shutil
 import socket
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,7 +60,7 @@ class WeightStore:
                 _download(weights.url, temporary)
                 if weights.md5 and _md5(temporary) != weights.md5:
                     raise OSError(f"{weights.url} came with a wrong checksum")
-        except (OSError, urllib.error.URLError):
+        except (OSError, http.client.HTTPException):
             return None
         return target
 

@@ -91,11 +91,16 @@ def _stderr_to(descriptor: int) -> Iterator[None]:
 
 
 def make_deterministic(seed: int) -> None:
-    """Seed Python, NumPy and the backend, and ask TensorFlow for repeatable operations."""
+    """Seed Python, NumPy and the backend; on a GPU, ask TensorFlow for repeatable operations.
+
+    On a CPU its operations repeat to the bit as they are, and the request would cost half the
+    speed: measured on MobileNetV2 with TensorFlow 2.21.
+    """
     import keras
 
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
         import tensorflow
 
-        tensorflow.config.experimental.enable_op_determinism()
+        if tensorflow.config.list_physical_devices("GPU"):
+            tensorflow.config.experimental.enable_op_determinism()

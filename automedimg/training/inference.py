@@ -24,7 +24,7 @@ class Prediction:
     Args:
         path: As it was given.
         label: The class that it is taken for; empty if the file can't be read.
-        probabilities: By class, summing to 1; empty if the file can't be read.
+        probabilities: By class, summing to 1; None if the file can't be read.
         error: Why the file can't be read; empty if it can.
     """
 
@@ -67,19 +67,19 @@ class Classifier:
             paths: Any number of files.
         """
         remaining = iter(paths)
-        with reading.strict_pillow():
-            while chunk := [Path(path) for path in islice(remaining, BATCH)]:
-                yield from self._predict(chunk)
+        while chunk := [Path(path) for path in islice(remaining, BATCH)]:
+            yield from self._predict(chunk)
 
     def _predict(self, paths: list[Path]) -> Iterator[Prediction]:
         from automedimg.training.batches import predict_rows
 
         images, reasons = [], []
-        for path in paths:
-            image, reason = self.read(path)
-            reasons.append(reason)
-            if image is not None:
-                images.append(image)
+        with reading.strict_pillow():
+            for path in paths:
+                image, reason = self.read(path)
+                reasons.append(reason)
+                if image is not None:
+                    images.append(image)
         rows = np.arange(len(images), dtype=np.int64)
         known = iter(predict_rows(self.model, np.stack(images), rows) if images else ())
         for path, reason in zip(paths, reasons, strict=True):

@@ -112,6 +112,8 @@ class Trial:
             if self._spec.weights is None:
                 self._backbone()  # first of all, so that the seed gives it the same weights again
             features = self._features()
+            # Whether the features were there already must not show: start the seed's draws anew.
+            make_deterministic(self._spec.seed)
             self._head = self._make_head(features.shape[1])
             return None, self._fit_on(self._head, features, self._spec, talk)
         network = self._network()
@@ -188,7 +190,7 @@ class Trial:
         return self._catalog.metrics.get(self._data.context.metric)
 
     def _metrics(self) -> dict[str, Metric]:
-        return {name: self._catalog.metrics.make(name) for name in self._catalog.metrics.names()}
+        return self._catalog.metrics.make_all()
 
 
 def make_optimizer(chosen: Mapping[str, Any]) -> Any:

@@ -94,7 +94,10 @@ def test_a_conflict_stays_a_plugin_error(catalog: Catalog) -> None:
         ({"workers": 0}, "workers is 0"),
         ({"image_size": 31}, "image size is 31, expected 32"),
         ({"seed": -1}, "seed is -1, expected 0"),
-        ({"protocol": "patients"}, "unknown protocol `patients`, expected one of grouped, upright, random"),
+        (
+            {"protocol": "patients"},
+            "unknown protocol `patients`, expected one of grouped, upright, random",
+        ),
         ({"sample": True, "data": Path("d")}, "--sample .*either it or --data"),
     ],
 )

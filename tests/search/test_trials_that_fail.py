@@ -1,5 +1,7 @@
 """A trial can't hurt the search."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,11 @@ REASONS = {
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("faults")
     install_plugin(folder / "site", "faulty_plugin", FAULTY)
-    return phantoms(folder / "data")
+    yield phantoms(folder / "data")
+    sys.path.remove(str(folder / "site"))
 
 
 def test_every_fault_costs_its_trial_only(data: Path, tmp_path: Path):
