@@ -16,6 +16,8 @@ STOPPED_BY = {
     "time": "the time limit",
     "patience": "no improvement for as many trials as patience allows",
     "target": "the target value",
+    "interrupted": "an interruption",
+    "failures": "failing trials",
 }
 PROTOCOLS = {
     "grouped": "grouped (a patient, and all copies of an image, on one side)",

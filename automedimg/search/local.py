@@ -36,6 +36,7 @@ class _Process:
     def __init__(self, slot: Slot, arrivals: queue.Queue[_Arrival]) -> None:
         self.slot, self.jobs_done = slot, 0
         self.job: int | None = None
+        self.command: dict[str, Any] = {}
         self.ready = False
         self.kill_at: float | None = None
         self.kill_reason = ""
@@ -213,7 +214,11 @@ class LocalExecutor(Executor):
         if self._closed or process not in self._processes:
             return
         reason, job = process.exit_reason(), process.job
-        if not process.ready:
+        if not process.ready and not process.kill_reason:
+            # It never came to its job, which is not to blame and goes to the next worker.
+            if job is not None:
+                self._waiting.appendleft((job, process.command))
+                job = None
             self._failed_starts += 1
             if self._failed_starts >= MAX_STARTS:
                 raise BackendError(f"workers can't start: {reason}", process.last_words() or None)
@@ -236,8 +241,8 @@ class LocalExecutor(Executor):
     def _dispatch(self) -> None:
         for process in self._processes:
             if process.job is None and self._waiting:
-                process.job, command = self._waiting.popleft()
-                process.send(command)
+                process.job, process.command = self._waiting.popleft()
+                process.send(process.command)
 
     def _kill_overdue(self) -> None:
         for process in self._processes:

@@ -158,6 +158,49 @@ def test_a_folder_that_is_no_run_is_left_alone(data: Path, tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_a_failing_search_deletes_nothing_of_others(tmp_path: Path):
+    """Not even in a folder that looks a little like a run's."""
+    (tmp_path / ".lock").touch()
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(AutomedimgError):
+        search(tmp_path / "nowhere", tmp_path, trials=1)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_search_that_never_began_leaves_no_folder(tmp_path: Path):
+    with pytest.raises(AutomedimgError, match="no such folder"):
+        search(tmp_path / "nowhere", tmp_path / "run", trials=1)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_is_just_beginning_is_not_cleared_away(data: Path, tmp_path: Path):
+    """Its owner still reads images: there is no run.json yet."""
+    from automedimg.search.record import hold
+
+    (tmp_path / "run").mkdir()
+    with hold(tmp_path / "run"):
+        with pytest.raises(RunError, match="in use by"):
+            search(data, tmp_path / "run", trials=1)
+        assert (tmp_path / "run" / ".holder").is_file()
+
+
+def test_a_folder_that_can_not_be_written_is_named(data: Path, tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="can't write to the folder"):
+        search(data, tmp_path / "file" / "run", trials=1)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a read-only file system")
+def test_a_read_only_file_system_is_named(data: Path):
+    with pytest.raises(RunError, match="can't write to the folder"):
+        search(data, Path("/proc/automedimg-run"), trials=1)
+
+
+def test_other_backbones_are_refused_with_what_was_asked(run: automedimg.Run, data: Path):
+    with pytest.raises(RunError, match="asked: then"):
+        search(data, run.folder, trials=3, backbones=("mobilenet",))
+
+
 def test_the_random_protocol_says_what_leaks(data: Path, tmp_path: Path):
     events: list[object] = []
     run = search(data, tmp_path / "run", trials=1, protocol="random", listener=events.append)

@@ -140,6 +140,28 @@ def test_damaged_features_are_made_anew(keras, context: RunContext, tmp_path: Pa
     )
 
 
+def test_a_trial_is_the_same_with_and_without_cached_features(
+    keras, context: RunContext, tmp_path: Path
+):
+    """The first builds the network to fill the cache, a repeat does not: nobody may notice."""
+    from automedimg.training.trial import Trial, forget
+    from automedimg.training.trial_data import TrialData
+
+    backbone = load_catalog().backbones.make("mobilenetv2")
+    weights = tmp_path / "some.weights.h5"
+    backbone.build((32, 32, 3), {"alpha": 0.35}, None).model.layers[2].save_weights(weights)
+    values = {"layers": 1, "units": 16, "activation": "relu", "dropout": 0.5}
+    results = []
+    for number in (0, 1):
+        spec = make_spec(
+            tmp_path / str(number), weights=str(weights), head_values=values, number=number
+        )
+        results.append(Trial(spec, TrialData(context), load_catalog()).run(Quiet()))
+        forget()
+    assert results[0]["validation"] == results[1]["validation"]
+    assert results[0]["log_loss"] == results[1]["log_loss"]
+
+
 def test_frozen_layers_stay_as_they_are(keras, context: RunContext, tmp_path: Path):
     from automedimg.training.network import freeze_all_but
     from automedimg.training.trial_data import TrialData
