@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gc
 import io
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -36,6 +37,10 @@ from automedimg.training.trial_data import Side, TrialData, class_weights, save_
 
 WARM_UP_EPOCHS = 5
 """Epochs that the head of a fine-tuned network trains on cached features first."""
+
+
+MIN_STEPS = 150
+"""Steps that a network from scratch may go without improvement: on few images, many epochs."""
 
 
 class TrialTalk(Talk, Protocol):
@@ -121,7 +126,14 @@ class Trial:
             self._warm_up(network, talk)
             freeze_all_but(network.backbone.model, self._spec.fit["unfreeze"])
         model = network.for_training(self._spec.fit["augmentation"], self._spec.seed)
-        return network, self._fit_on(model, self._data.pixels, self._spec, talk)
+        spec = replace(self._spec, patience=self._patience())
+        return network, self._fit_on(model, self._data.pixels, spec, talk)
+
+    def _patience(self) -> int:
+        if self._spec.train != "scratch":
+            return self._spec.patience
+        steps = math.ceil(len(self._train.rows) / self._spec.fit["batch_size"])
+        return max(self._spec.patience, math.ceil(MIN_STEPS / steps))
 
     def _warm_up(self, network: Network, talk: Talk) -> None:
         """Train the head alone first: a random head's gradients would wreck the features.

@@ -17,7 +17,11 @@ def build_cnn(input_shape: tuple[int, int, int], values: Mapping[str, Any]) -> k
     for block in range(values["blocks"]):
         x = _block(x, block, values)
     x = keras.layers.Activation("linear", name="gradcam")(x)
-    return keras.Model(image, keras.layers.GlobalAveragePooling2D()(x), name="custom_cnn")
+    # The maximum sees what a mean over the whole image drowns: a small lesion.
+    everywhere = keras.layers.GlobalAveragePooling2D()(x)
+    anywhere = keras.layers.GlobalMaxPooling2D()(x)
+    features = keras.layers.Concatenate()([everywhere, anywhere])
+    return keras.Model(image, features, name="custom_cnn")
 
 
 def _block(x: Any, block: int, values: Mapping[str, Any]) -> Any:

@@ -12,7 +12,10 @@ from automedimg.contracts import Backbone, BuiltBackbone, Space, Weights
 
 
 class CustomCnn(Backbone):
-    """Blocks of convolution, normalisation, activation and pooling; filters double per block."""
+    """Blocks of convolution, normalisation, activation and pooling; filters double per block.
+
+    Its features are the mean and the maximum of each of the last maps.
+    """
 
     def space(self, weights: Sequence[Weights]) -> Space:
         """Declare blocks, filters, kernel size, activation, dropout, normalisation and pooling."""
