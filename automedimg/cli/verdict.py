@@ -32,7 +32,8 @@ def show_verdict(console: Console, run: Run) -> None:
         console.print(
             f"[loud]LEAKING SPLIT: {leakage['percent']:.1f} % of the test images have a copy or "
             "the same patient in training or validation.[/]\n"
-            "The scores below measure memory as well as skill; --protocol grouped does not leak."
+            "The scores below measure memory as well as skill; --protocol grouped does not leak.",
+            soft_wrap=True,
         )
     best = result["best"]
     trials = sum(result["trials"].values())
