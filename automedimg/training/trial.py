@@ -132,7 +132,7 @@ class Trial:
     def _patience(self) -> int:
         if self._spec.train != "scratch":
             return self._spec.patience
-        steps = math.ceil(len(self._train.rows) / self._spec.fit["batch_size"])
+        steps = -(-len(self._train.rows) // int(self._spec.fit["batch_size"]))
         return max(self._spec.patience, math.ceil(MIN_STEPS / steps))
 
     def _warm_up(self, network: Network, talk: Talk) -> None:
