@@ -123,12 +123,22 @@ class Orchestrator:
                 if interrupt.is_set() and self._stopping != "interrupted":
                     self._stop("interrupted")
                 self._check_limits()
-                while not self._stopping and len(self._running) < self._free_slots():
+                if not self._running and not self._stopping and not self._clock.worth_starting():
+                    self._stop("time")
+                while self._may_start():
                     self._start(self._ask())
                 if not self._running:
                     return self._stopping
                 for message in self._executor.messages(POLL_S):
                     self._handle(message)
+
+    def _may_start(self) -> bool:
+        """Whether another trial is to be started now."""
+        return (
+            not self._stopping
+            and len(self._running) < self._free_slots()
+            and self._clock.worth_starting()
+        )
 
     def _free_slots(self) -> int:
         """Slots to fill; never more trials at once than are still wanted."""

@@ -46,6 +46,11 @@ class Clock:
             return None
         return self._time_s - min(15.0, 0.1 * self._time_s) - self.elapsed()
 
+    def worth_starting(self) -> bool:
+        """Whether there is time enough left for another trial to come to anything."""
+        left = self.left()
+        return left is None or self._time_s is None or left > min(20.0, 0.05 * self._time_s)
+
 
 def rank(result: TrialResult, maximize: bool) -> tuple[float, float, int]:
     """A key that is greatest for the best trial: by value, then log loss, then who came first."""
