@@ -67,7 +67,9 @@ class Run:
 
         if self.result is not None:
             chosen = self.result["best"]["trial"]
-            return next(trial for trial in self.trials if trial.number == chosen)
+            for trial in self.trials:
+                if trial.number == chosen:
+                    return trial
 
         return best_of(self.trials, self.config["direction"] == "maximize")
 

@@ -101,6 +101,7 @@ def test_the_same_seed_repeats_everything(run: automedimg.Run, data: Path, tmp_p
 def test_a_run_is_continued_and_equals_one_never_stopped(data: Path, tmp_path: Path):
     first = search(data, tmp_path / "run", trials=2)
     assert [t.number for t in first.trials] == [0, 1]
+    leader = first.best
     continued = search(data, tmp_path / "run", trials=4)
     whole = search(data, tmp_path / "whole", trials=4)
     assert [(t.number, t.params, t.value) for t in continued.trials] == [
@@ -110,7 +111,7 @@ def test_a_run_is_continued_and_equals_one_never_stopped(data: Path, tmp_path: P
     assert len(continued.config["sessions"]) == 2
     result = continued.result
     assert result is not None
-    same_leader = first.best is not None and first.best.number == result["best"]["trial"]
+    same_leader = leader is not None and leader.number == result["best"]["trial"]
     assert len(result["test_openings"]) == (1 if same_leader else 2)
 
 
