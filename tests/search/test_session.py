@@ -80,6 +80,20 @@ def test_the_test_split_is_opened_once(run: automedimg.Run):
         assert len(table["y_true"]) == run.result["test_images"]
 
 
+def test_a_file_that_is_not_the_chosen_model_is_not_judged(data: Path, tmp_path: Path):
+    from shutil import copyfile
+
+    run = search(data, tmp_path / "run", trials=2)
+    assert run.best is not None
+    openings = len(run.config["test_openings"])
+    models = {n: run.folder / "trials" / f"{n:04d}" / "model.keras" for n in (0, 1)}
+    copyfile(models[1 - run.best.number], models[run.best.number])
+    (run.folder / "result.json").unlink()
+    with pytest.raises(RunError, match="is not the one that was chosen"):
+        search(data, run.folder, trials=2)
+    assert len(automedimg.open_run(run.folder).config["test_openings"]) == openings
+
+
 def test_models_of_losers_are_not_kept(data: Path, tmp_path: Path):
     run = search(data, tmp_path / "run", trials=5, epochs=1)
     kept = list((run.folder / "trials").glob("*/model.keras"))
