@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from automedimg.version import __version__
 
 if TYPE_CHECKING:
-    from automedimg.api import audit, explain, open_run, predict, report, search
+    from automedimg.api import audit, explain, open_run, predict, report, search, split
     from automedimg.errors import AutomedimgError
     from automedimg.run import Run
 
@@ -28,6 +28,7 @@ __all__ = [
     "predict",
     "report",
     "search",
+    "split",
 ]
 
 _HOMES = {"AutomedimgError": "automedimg.errors", "Run": "automedimg.run"}

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image
 
 from automedimg.contracts import Event, Notice
@@ -17,16 +18,20 @@ from automedimg.registry import Catalog, load_catalog
 from automedimg.run import Run
 
 if TYPE_CHECKING:
+    from automedimg.data.dividing import SplitRequest
+    from automedimg.data.prepare import PreparedData
+    from automedimg.data.resolving import Found, TaskRequest
     from automedimg.training.inference import Prediction
 
 Listener = Callable[[Event], None]
 
 
 def search(
-    task: str,
+    task: str | None = None,
     data: str | Path | None = None,
     *,
     sample: bool = False,
+    options: Mapping[str, str] | None = None,
     out: str | Path | None = None,
     trials: int | None = None,
     time_s: float | None = None,
@@ -34,7 +39,10 @@ def search(
     target: float | None = None,
     metric: str = "auc",
     strategy: str = "tpe",
-    protocol: str = "grouped",
+    protocol: str | None = None,
+    splits: str | Path | None = None,
+    external_test: str | Path | None = None,
+    preprocessing: Iterable[str] = ("stretch",),
     seed: int = 0,
     backbones: Iterable[str] = (),
     heads: Iterable[str] = (),
@@ -56,10 +64,11 @@ def search(
     Calling it again with the `out` of an earlier search continues that search.
 
     Args:
-        task: Name of a task; ``automedimg tasks`` lists them.
-        data: Folder of the images; None looks in ``$AUTOMEDIMG_DATA/<task>`` and the user's
-            cache, then tries a download.
+        task: Name of a task; ``automedimg tasks`` lists them. None finds out from `data`.
+        data: Folder of the images, or an npz file or table in it; None looks in
+            ``$AUTOMEDIMG_DATA/<task>`` and the user's cache, then tries a download.
         sample: Use synthetic images instead.
+        options: Of the task, by name; ``automedimg tasks NAME`` lists them.
         out: Run directory; None makes ``runs/<task>-<time>``.
         trials: Finished trials in all; 30 if nothing else limits the search.
         time_s: Seconds for everything.
@@ -67,8 +76,14 @@ def search(
         target: Value of the metric that ends the search.
         metric: What selects, on the validation split.
         strategy: What proposes trials.
-        protocol: ``grouped`` keeps patients and copies on one side of the split; ``upright`` is
-            blind to mirrored copies, and ``random`` to all, as many papers are: these leak.
+        protocol: ``grouped`` keeps patients and copies on one side of the split; ``published``
+            is the publisher's split; ``upright`` is blind to turned copies, and ``random`` to
+            all, as many papers are: these leak. None takes the publisher's split where there is
+            one, else ``grouped``.
+        splits: A CSV file with the columns path and split, as ``splits.csv`` of a run has them.
+        external_test: Another folder of the same layout, whose images are the test split.
+        preprocessing: What to choose from: ``stretch``, or some of ``crop``, ``pad`` and
+            ``standard`` with ``+`` between them; ``all`` for each combination.
         seed: Of the split, the proposals and the training.
         backbones: Names to choose from; empty takes all.
         heads: Names to choose from; empty takes all.
@@ -95,10 +110,11 @@ def search(
 
     catalog = catalog or load_catalog()
     request = SearchRequest(
+        out=Path(out) if out else _default_out(task, data),
         task=task,
-        out=Path(out) if out else _default_out(task),
         data=Path(data) if data else None,
         sample=sample,
+        options=dict(options or {}),
         trials=trials,
         time_s=time_s,
         patience=patience,
@@ -107,6 +123,9 @@ def search(
         strategy=strategy,
         executor=executor,
         protocol=protocol,
+        splits=Path(splits) if splits else None,
+        external_test=Path(external_test) if external_test else None,
+        preprocessings=tuple(preprocessing),
         seed=seed,
         backbones=tuple(backbones),
         heads=tuple(heads),
@@ -194,7 +213,8 @@ def explain(
         cam = cams.explain(image, classifier.classes.index(prediction.label))
         drawn = overlay(image, cam)
         both = Image.new("RGB", (2 * drawn.width, drawn.height))
-        both.paste(Image.fromarray(image.repeat(3 // image.shape[-1], axis=-1)), (0, 0))
+        plain = overlay(image, np.zeros_like(cam))
+        both.paste(plain, (0, 0))
         both.paste(drawn, (drawn.width, 0))
         picture = folder / f"{number:04d}-{Path(prediction.path).stem}.png"
         both.save(picture)
@@ -217,12 +237,16 @@ def report(run: str | Path) -> Path:
 
 
 def audit(
-    task: str,
+    task: str | None = None,
     data: str | Path | None = None,
     *,
     sample: bool = False,
-    protocol: str = "grouped",
+    options: Mapping[str, str] | None = None,
+    protocol: str | None = None,
+    splits: str | Path | None = None,
+    external_test: str | Path | None = None,
     seed: int = 0,
+    html: str | Path | None = None,
     cache_dir: str | Path | None = None,
     listener: Listener | None = None,
     catalog: Catalog | None = None,
@@ -230,37 +254,120 @@ def audit(
     """Say what is in a data set, and what a split of it leaks, without training anything.
 
     Args:
-        task, data, sample, protocol, seed, cache_dir, listener, catalog: as for `search`.
+        task, data, sample, options, protocol, splits, external_test, seed, cache_dir, listener,
+            catalog: as for `search`.
+        html: File to write the audit to as a page, with the pictures that it found alike.
     Returns:
-        What `audit.json` of a run holds.
+        What ``audit.json`` of a run holds; ``automedimg audit --json`` prints it.
     Raises:
-        DataError: the images can't be used.
+        AutomedimgError: the images can't be used, or a setting is wrong.
     """
-    from automedimg.data import files, finding, places
+    from automedimg.data.dividing import SplitRequest
+    from automedimg.evaluation.auditing import complete_audit
+
+    asked = _asked(task, data, sample, options, external_test)
+    how = SplitRequest(protocol, seed, _path(splits), _path(external_test))
+    emit = listener or (lambda _: None)
+    found, prepared, cache = _prepare(asked, how, cache_dir, emit, catalog or load_catalog())
+    told = complete_audit(prepared, found.spec, found.recognised, cache, emit)
+    if html is not None:
+        from automedimg.report.audit_page import write_audit
+
+        write_audit(Path(html), told, found.listing.picture)
+    return told
+
+
+def split(
+    task: str | None = None,
+    data: str | Path | None = None,
+    *,
+    out: str | Path,
+    folds: int | None = None,
+    inner_folds: int | None = None,
+    sample: bool = False,
+    options: Mapping[str, str] | None = None,
+    protocol: str | None = None,
+    external_test: str | Path | None = None,
+    seed: int = 0,
+    cache_dir: str | Path | None = None,
+    listener: Listener | None = None,
+    catalog: Catalog | None = None,
+) -> list[Path]:
+    """Write a split of a data set, or those of a cross-validation, as CSV files for `search`.
+
+    Args:
+        out: Folder of the files: ``splits.csv``; with folds ``splits-1.csv`` and so on, each fold
+            once the test split; with inner folds ``splits-1-1.csv`` and so on, each inner fold
+            once the validation split.
+        folds: Folds that tear no group apart; None makes one split.
+        inner_folds: Folds of the images outside the test fold, for nested cross-validation.
+        task, data, sample, options, protocol, external_test, seed, cache_dir, listener, catalog:
+            as for `search`.
+    Raises:
+        AutomedimgError: the images can't be used, or a class can't be spread.
+    """
+    from automedimg.data import files
+    from automedimg.data.dividing import SplitRequest, divide_in_folds
+
+    asked = _asked(task, data, sample, options, external_test)
+    how = SplitRequest(protocol, seed, None, _path(external_test))
+    emit = listener or (lambda _: None)
+    found, prepared, _ = _prepare(asked, how, cache_dir, emit, catalog or load_catalog())
+    named = {"": prepared.splits}
+    if folds is not None:
+        named = divide_in_folds(
+            how, found.spec, prepared.labels, prepared.groups, folds, inner_folds
+        )
+    folder = files.make_folder(Path(out))
+    paths = []
+    for name, sides in named.items():
+        paths.append(folder / f"splits{name}.csv")
+        files.write_text(paths[-1], prepared.splits_csv(sides))
+    return paths
+
+
+def _asked(
+    task: str | None,
+    data: str | Path | None,
+    sample: bool,
+    options: Mapping[str, str] | None,
+    external_test: str | Path | None,
+) -> TaskRequest:
+    from automedimg.data.resolving import TaskRequest
+
+    return TaskRequest(task, _path(data), sample, dict(options or {}), _path(external_test))
+
+
+def _prepare(
+    asked: TaskRequest,
+    how: SplitRequest,
+    cache_dir: str | Path | None,
+    listener: Listener,
+    catalog: Catalog,
+) -> tuple[Found, PreparedData, Path]:
+    """Find, read, group and split images without making pixels of them."""
+    from automedimg.data import files, places
+    from automedimg.data.decoding import Wanted
     from automedimg.data.prepare import prepare
+    from automedimg.data.resolving import resolve
 
-    catalog = catalog or load_catalog()
-    spec, dataset = catalog.datasets.get(task), catalog.datasets.make(task)
+    asked.check(catalog)
     cache = files.make_folder(places.cache_folder(cache_dir))
-    if sample:
-        root = finding.make_sample(spec, dataset, cache)
-    else:
-        root = finding.find_data(spec, dataset, Path(data) if data else None, cache)
-    prepared = prepare(
-        spec,
-        dataset,
-        root,
-        cache,
-        size=spec.image_size,
-        protocol=protocol,  # type: ignore[arg-type]
-        seed=seed,
-        listener=listener or (lambda _: None),
-    )
-    return {"synthetic": prepared.synthetic, **prepared.audit}
+    found = resolve(asked, catalog, cache)
+    if found.recognised:
+        listener(Notice(found.recognised))
+    wanted = Wanted(found.spec.image_size, found.spec.channels)
+    data = prepare(found.spec, found.listing, cache, wanted=wanted, how=how, listener=listener)
+    return found, data, cache
 
 
-def _default_out(task: str) -> Path:
-    return Path("runs") / f"{task}-{datetime.now():%Y%m%d-%H%M%S}"
+def _path(given: str | Path | None) -> Path | None:
+    return Path(given) if given else None
+
+
+def _default_out(task: str | None, data: str | Path | None) -> Path:
+    name = task or Path(data or "search").resolve().stem
+    return Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 def _emitter(catalog: Catalog, listener: Listener | None) -> Listener:
@@ -276,4 +383,14 @@ def _emitter(catalog: Catalog, listener: Listener | None) -> Listener:
     return emit
 
 
-__all__ = ["AutomedimgError", "Run", "audit", "explain", "open_run", "predict", "report", "search"]
+__all__ = [
+    "AutomedimgError",
+    "Run",
+    "audit",
+    "explain",
+    "open_run",
+    "predict",
+    "report",
+    "search",
+    "split",
+]

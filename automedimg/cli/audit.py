@@ -7,35 +7,46 @@ from typing import Any
 
 import click
 
+from automedimg.cli.data_options import data_options
+
+UNSOUND = 1
+"""Exit status of --strict where something is found."""
+
 
 @click.command("audit", short_help="Say what is in a data set and what a split leaks.")
-@click.option("--task", required=True, help="What the images are; `automedimg tasks` lists them.")
-@click.option("--data", metavar="DIR", help="Folder of the images.")
-@click.option("--sample", is_flag=True, help="Use synthetic images instead of real ones.")
-@click.option("--protocol", type=click.Choice(["grouped", "upright", "random"]), default="grouped")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--cache-dir", metavar="DIR", help="Folder of the caches.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(as_json: bool, **settings: Any) -> None:
-    """Say what is in a data set, and what a split of it leaks, without training anything."""
+@data_options
+@click.option("--splits", metavar="FILE", help="CSV file with the columns path and split.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the split.")
+@click.option(
+    "--html",
+    is_flag=False,
+    flag_value="audit.html",
+    metavar="[FILE]",
+    help="Write a page with the pictures that were found alike. [FILE: audit.html]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+@click.option(
+    "--strict", is_flag=True, help="Exit with status 1 if the split leaks or labels conflict."
+)
+@click.pass_context
+def command(context: click.Context, /, as_json: bool, strict: bool, **settings: Any) -> None:
+    """Say what is in a data set, and what a split of it leaks, without training anything.
+
+    Counts, unreadable files, copies, conflicting labels, patients on both sides of a split, and
+    shortcuts: what predicts the label without a look at the image's content.
+    """
     from automedimg import api
-    from automedimg.cli.console import stderr
+    from automedimg.cli.audit_text import show_audit
+    from automedimg.cli.console import stderr, stdout
     from automedimg.cli.view import make_view
 
     with make_view(stderr()) as view:
         found = api.audit(**settings, listener=view.hear)
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
-        return
-    leakage = found["leakage"]
-    counts = ", ".join(f"{name} {number}" for name, number in found["classes"].items())
-    click.echo(f"{found['images']} images: {counts}")
-    click.echo(f"{len(found['unreadable'])} unreadable")
-    click.echo(
-        f"{found['images_with_copies']} images have a copy; {found['groups']} independent groups"
-    )
-    click.echo(f"{len(found['label_conflicts'])} sets of copies with different labels")
-    click.echo(
-        f"{leakage['protocol']} split: {leakage['leaking_images']} of {leakage['test_images']} "
-        f"test images leak ({leakage['percent']:.1f} %)"
-    )
+    else:
+        show_audit(stdout(), found)
+        if settings["html"]:
+            click.echo(f"page      {settings['html']}")
+    if strict and (found["leakage"]["leaking_images"] or found["label_conflicts"]):
+        context.exit(UNSOUND)

@@ -17,6 +17,7 @@ from automedimg.version import __version__
 COMMANDS = {
     "search": "Find, train, judge and save the best classifier for a task.",
     "audit": "Say what is in a data set and what a split of it leaks.",
+    "split": "Write a leak-free split, or folds, as CSV files.",
     "predict": "Classify image files with the best model of a run.",
     "explain": "Show where the best model of a run looks.",
     "report": "Write the HTML report of a run.",

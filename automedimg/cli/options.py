@@ -41,6 +41,14 @@ class Names(click.ParamType[tuple[str, ...]]):
         return names
 
 
+def as_mapping(
+    context: click.Context, parameter: click.Parameter, pairs: tuple[tuple[str, str], ...]
+) -> dict[str, str]:
+    """Turn the pairs of a repeated `NAME=VALUE` into a mapping."""
+    del context, parameter
+    return dict(pairs)
+
+
 class Assignment(click.ParamType[tuple[str, str]]):
     """``NAME=VALUE``."""
 

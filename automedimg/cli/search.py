@@ -8,13 +8,12 @@ from typing import Any
 
 import click
 
-from automedimg.cli.options import Assignment, Duration, Names
+from automedimg.cli.data_options import data_options
+from automedimg.cli.options import Assignment, Duration, Names, as_mapping
 
 
 @click.command("search", short_help="Find, train, judge and save the best classifier.")
-@click.option("--task", required=True, help="What to classify; `automedimg tasks` lists them.")
-@click.option("--data", metavar="DIR", help="Folder of the images.")
-@click.option("--sample", is_flag=True, help="Use synthetic images instead of real ones.")
+@data_options
 @click.option("--out", metavar="DIR", help="Run directory; an existing run is continued.")
 @click.option("--trials", type=int, help="Trials in all. [default: 30 if nothing else limits]")
 @click.option("--time", "time_s", type=Duration(), help="Time for everything, e.g. 10m.")
@@ -22,12 +21,14 @@ from automedimg.cli.options import Assignment, Duration, Names
 @click.option("--target", type=float, help="Stop when the metric reaches this value.")
 @click.option("--metric", default="auc", show_default=True, help="What selects, on validation.")
 @click.option("--strategy", default="tpe", show_default=True, help="What proposes trials.")
+@click.option("--splits", metavar="FILE", help="CSV file with the columns path and split.")
 @click.option(
-    "--protocol",
-    type=click.Choice(["grouped", "upright", "random"]),
-    default="grouped",
-    show_default=True,
-    help="How to split: leak-free; blind to mirrored copies; at random as many papers do.",
+    "--preprocess",
+    "preprocessing",
+    type=Names(),
+    default=("stretch",),
+    help="What to choose from: stretch, or some of crop, pad and standard with + between them, or "
+    "all. [default: stretch]",
 )
 @click.option("--backbones", type=Names(), default=(), help="Networks to choose from: a,b")
 @click.option("--heads", type=Names(), default=(), help="Heads to choose from: a,b")
@@ -35,6 +36,7 @@ from automedimg.cli.options import Assignment, Duration, Names
     "--fix",
     type=Assignment(),
     multiple=True,
+    callback=as_mapping,
     help="Don't search a parameter, e.g. train=frozen. May be repeated.",
 )
 @click.option("--image-size", type=int, help="Side in pixels that images are resized to.")
@@ -50,7 +52,6 @@ from automedimg.cli.options import Assignment, Duration, Names
 @click.option("--executor", default="local", show_default=True, help="Where trials run.")
 @click.option("--workers", type=int, help="Trials at once. [default: one a GPU, or one]")
 @click.option("--weights-dir", metavar="DIR", help="Folder of pretrained weight files.")
-@click.option("--cache-dir", metavar="DIR", help="Folder of the caches.")
 @click.option("--offline", is_flag=True, help="Don't try to download weights.")
 @click.option(
     "--seed",
@@ -61,10 +62,8 @@ from automedimg.cli.options import Assignment, Duration, Names
 )
 @click.option("--quiet", is_flag=True, help="Show nothing but errors and the verdict.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")
-def command(
-    fix: tuple[tuple[str, str], ...], offline: bool, quiet: bool, as_json: bool, **settings: Any
-) -> None:
-    """Find, train, judge and save the best classifier for a task.
+def command(offline: bool, quiet: bool, as_json: bool, **settings: Any) -> None:
+    """Find, train, judge and save the best classifier for a task or a folder of images.
 
     Patients and near-duplicates stay on one side of the split. The best trial's model is judged
     on the test split once, after selection. A search that was stopped, however it was, goes on
@@ -79,7 +78,6 @@ def command(
     with nullcontext() if quiet else make_view(console) as view:
         run = api.search(
             **settings,
-            fix=dict(fix),
             download=not offline,
             listener=view.hear if view is not None else None,
         )

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from automedimg.contracts import DatasetSpec
+from automedimg.contracts import DatasetSpec, TaskOption
 from automedimg.registry import Catalog, load_catalog
 
 
@@ -39,7 +39,14 @@ def describe(spec: DatasetSpec) -> dict[str, object]:
         "licence": spec.source.licence,
         "download": spec.download,
         "kaggle": spec.kaggle,
+        "options": {option.name: _describe_option(option) for option in spec.options},
     }
+
+
+def _describe_option(option: TaskOption) -> str:
+    choices = f": {', '.join(option.choices)}" if option.choices else ""
+    default = f" [default: {option.default}]" if option.default else ""
+    return f"{option.summary}{choices}{default}"
 
 
 def _list(catalog: Catalog) -> None:
@@ -57,7 +64,7 @@ def _list(catalog: Catalog) -> None:
         table.add_row(
             f"[name]{escape(spec.name)}[/]",
             escape(spec.modality),
-            escape(", ".join(spec.classes)),
+            escape(", ".join(spec.classes) or "from the data"),
             str(images or ""),
             escape(spec.summary),
         )
@@ -72,6 +79,10 @@ def _show(spec: DatasetSpec, as_json: bool) -> None:
         click.echo(json.dumps(facts, indent=2))
         return
     for key, value in facts.items():
-        text = ", ".join(value) if isinstance(value, list) else value
-        if text:
-            click.echo(f"{key:<10} {text}")
+        if isinstance(value, dict):
+            for name, text in value.items():
+                click.echo(f"{key:<10} --option {name}=...  {text}")
+            continue
+        shown = ", ".join(value) if isinstance(value, list) else value
+        if shown:
+            click.echo(f"{key:<10} {shown}")

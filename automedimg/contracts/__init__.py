@@ -10,7 +10,14 @@ from automedimg.contracts.backbones import (
     TrainMode,
     Weights,
 )
-from automedimg.contracts.datasets import Dataset, DatasetSpec, Record
+from automedimg.contracts.datasets import (
+    Dataset,
+    DatasetSpec,
+    Record,
+    SetAside,
+    SplitName,
+    TaskOption,
+)
 from automedimg.contracts.events import (
     EpochFinished,
     Event,
@@ -26,6 +33,7 @@ from automedimg.contracts.executors import Decision, Executor, ExecutorSpec, Mes
 from automedimg.contracts.heads import Head, HeadSpec
 from automedimg.contracts.lazy import lazy, lazy_attribute
 from automedimg.contracts.metrics import FloatArray, IntArray, Metric, MetricSpec
+from automedimg.contracts.privacy import pseudonym
 from automedimg.contracts.source import Source
 from automedimg.contracts.space import Space, When, distribution_of, is_active
 from automedimg.contracts.strategies import Strategy, StrategySpec
@@ -59,12 +67,15 @@ __all__ = [
     "ScoreSpec",
     "SearchFinished",
     "SearchStarted",
+    "SetAside",
     "Source",
     "Space",
+    "SplitName",
     "StageAdvanced",
     "StageStarted",
     "Strategy",
     "StrategySpec",
+    "TaskOption",
     "TrainMode",
     "TrialFinished",
     "TrialResult",
@@ -78,4 +89,5 @@ __all__ = [
     "is_active",
     "lazy",
     "lazy_attribute",
+    "pseudonym",
 ]

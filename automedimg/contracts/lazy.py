@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 
-def lazy(target: str) -> Callable[[], Any]:
+def lazy(target: str) -> Callable[..., Any]:
     """Return a factory that imports `module:attribute` when called, and calls it.
 
     Specs are read whenever anything is listed; what they describe may import Keras. This keeps the
@@ -14,12 +14,12 @@ def lazy(target: str) -> Callable[[], Any]:
     Args:
         target: For example ``"my_package.networks:TinyNet"``.
     Returns:
-        A function without arguments that returns ``TinyNet()``.
+        A function that returns ``TinyNet(...)``, with the arguments that it is called with.
     """
     module, _, attribute = target.partition(":")
 
-    def factory() -> Any:
-        return getattr(import_module(module), attribute)()
+    def factory(*args: Any, **options: Any) -> Any:
+        return getattr(import_module(module), attribute)(*args, **options)
 
     factory.__qualname__ = f"lazy({target!r})"
     return factory

@@ -16,7 +16,8 @@ class RunContext:
     """What every job of a run shares. All of it survives JSON.
 
     Args:
-        pixels: The memory-mapped pixel cache, uint8 (N, H, W, C).
+        pixels: By name of the preprocessing, the memory-mapped pixel cache: (N, H, W, C), uint8 or,
+            where white is at 65535, uint16.
         rows: An npz with ``row``, ``label``, ``split`` of each usable image: its row in `pixels`,
             its class index, and its split (0 train, 1 validation, 2 test).
         features: The folder of the feature cache.
@@ -27,7 +28,7 @@ class RunContext:
         log: File that workers append their own output to.
     """
 
-    pixels: str
+    pixels: Mapping[str, str]
     rows: str
     features: str
     data_fingerprint: str
@@ -59,7 +60,8 @@ class TrialSpec:
         backbone_values: Values of the backbone's active parameters.
         head_values: Values of the head's active parameters.
         fit: ``learning_rate``, ``batch_size``, ``optimizer``, ``weight_decay``, ``class_weight``,
-            and, where they are active, ``augmentation`` in [0, 1] and ``unfreeze`` in (0, 1].
+            ``preprocessing``, and, where they are active, ``augmentation`` in [0, 1] and
+            ``unfreeze`` in (0, 1].
         weights: Path of the weight file; None initialises at random.
         epochs: Most epochs to train.
         patience: Epochs without improvement after which training ends.
@@ -97,11 +99,13 @@ class ScoreSpec:
 
     Args:
         model: The ``.keras`` file.
+        preprocessing: Of the images that it was trained on.
         split: ``train``, ``validation`` or ``test``.
         out: The npz to write: ``row``, ``y_true``, ``y_prob``.
     """
 
     model: str
+    preprocessing: str
     split: Literal["train", "validation", "test"]
     out: str
 

@@ -2,88 +2,111 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from automedimg.contracts import Record
+from automedimg.contracts import Record, SetAside
 from automedimg.data.duplicates import connected_groups
-from automedimg.data.splits import SPLITS, TEST, IntArray, SplitArray, leaking
+from automedimg.data.grouping import Grouping
+from automedimg.data.reading import FLAGS
+from automedimg.data.scan import Scan
+from automedimg.data.splits import SPLITS, TEST, IntArray, SplitArray, leaking, torn
 
-
-def exact_pairs(digests: Sequence[str]) -> IntArray:
-    """Pairs of files with the same content, each with the first of its kind; int64 (P, 2)."""
-    first: dict[str, int] = {}
-    pairs = [(first.setdefault(digest, row), row) for row, digest in enumerate(digests)]
-    return _as_pairs([pair for pair in pairs if pair[0] != pair[1]])
-
-
-def patient_pairs(records: Sequence[Record]) -> IntArray:
-    """Pairs of images of one patient, each with that patient's first; int64 (P, 2)."""
-    first: dict[str, int] = {}
-    pairs = [
-        (first.setdefault(record.group, row), row)
-        for row, record in enumerate(records)
-        if record.group is not None
-    ]
-    return _as_pairs([pair for pair in pairs if pair[0] != pair[1]])
-
-
-def make_groups(num: int, *pairs: IntArray) -> IntArray:
-    """Number the groups that these pairs tie together; int64 (num,)."""
-    return connected_groups(num, np.concatenate(pairs))
+EXAMPLES = 20
+"""Images that a warning names at most."""
 
 
 def describe_data(
     records: Sequence[Record],
-    unreadable: Sequence[tuple[str, str]],
+    set_aside: Sequence[SetAside],
     classes: Sequence[str],
-    exact: IntArray,
-    near: IntArray,
-    groups: IntArray,
+    grouping: Grouping,
 ) -> dict[str, Any]:
     """Count and list what a data set holds.
 
     Args:
         records: The readable images.
-        unreadable: (path, reason) of the others.
+        set_aside: The others.
         classes: Labels in output order.
-        exact: Pairs of identical files.
-        near: Pairs of near-duplicates.
-        groups: Group of each record.
+        grouping: What ties the images together.
     Returns:
-        ``images``, ``classes``, ``unreadable``, ``duplicates``, ``near_duplicates``,
-        ``label_conflicts``, ``groups``, ``images_with_copies``, ``patients``.
+        ``images``, ``classes``, ``imbalance``, ``unreadable``, ``duplicates``,
+        ``near_duplicates``, ``label_conflicts``, ``labels_of``, ``groups``,
+        ``images_with_copies``, ``patients``, ``patients_with_several_labels``.
     """
-    copies = np.concatenate([exact, near])
-    patients = {record.group for record in records if record.group is not None}
-    labels = [record.label for record in records]
+    counts = Counter(record.label for record in records)
+    conflicts = [
+        same for same in _sets(records, grouping.copies) if len({r.label for r in same}) > 1
+    ]
+    groups = grouping.groups
+    labels_of_patients: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        if record.group is not None:
+            labels_of_patients[record.group].add(record.label)
     return {
         "images": len(records),
-        "classes": {name: labels.count(name) for name in classes},
-        "unreadable": [{"path": path, "reason": reason} for path, reason in unreadable],
-        "duplicates": _paths(_sets(records, exact)),
-        "near_duplicates": _paths(_sets(records, near)),
-        "label_conflicts": _paths(
-            same for same in _sets(records, copies) if len({image.label for image in same}) > 1
-        ),
+        "classes": {name: counts[name] for name in classes},
+        "imbalance": _imbalance(counts, classes),
+        "unreadable": [{"path": aside.path, "reason": aside.reason} for aside in set_aside],
+        "duplicates": _names(_sets(records, grouping.exact)),
+        "near_duplicates": _names(_sets(records, grouping.near)),
+        "label_conflicts": _names(conflicts),
+        "labels_of": {record.name: record.label for same in conflicts for record in same},
         "groups": int(groups.max()) + 1 if len(groups) else 0,
-        "images_with_copies": len(np.unique(copies)),
-        "patients": len(patients) or None,
+        "images_with_copies": len(np.unique(grouping.copies)),
+        "patients": len(labels_of_patients) or None,
+        "patients_with_several_labels": sum(len(of) > 1 for of in labels_of_patients.values()),
+    }
+
+
+def describe_files(records: Sequence[Record], scan: Scan, rows: IntArray) -> dict[str, Any]:
+    """Count what the files are like.
+
+    Args:
+        records: The readable images.
+        scan: The table of all images.
+        rows: The row of each record in it.
+    Returns:
+        ``sizes``, ``modes``, ``formats``, ``bits``, ``compressions``, ``intensity``, ``blank``,
+        ``warnings``.
+    """
+    numbers = {name: column[rows] for name, column in scan.numbers.items()}
+    blank = np.flatnonzero(numbers["blank"] > 0)
+    return {
+        "sizes": _sizes(numbers["width"].astype(int), numbers["height"].astype(int)),
+        "modes": _counted(scan.text("mode", rows)),
+        "formats": _counted(scan.text("format", rows)),
+        "bits": _counted(str(int(bits)) for bits in numbers["bits"]),
+        "compressions": _counted(scan.text("compression", rows)),
+        "intensity": {
+            "darkest": round(float(np.median(numbers["darkest"])), 1),
+            "brightest": round(float(np.median(numbers["brightest"])), 1),
+            "mean": round(float(numbers["mean"].mean()), 1),
+            "stored": [float(numbers["low"].min()), float(numbers["high"].max())],
+        },
+        "blank": [records[row].name for row in blank.tolist()],
+        "warnings": _warnings(records, scan, rows),
     }
 
 
 def describe_split(
-    labels: IntArray, groups: IntArray, splits: SplitArray, classes: Sequence[str], protocol: str
+    records: Sequence[Record],
+    labels: IntArray,
+    grouping: Grouping,
+    splits: SplitArray,
+    classes: Sequence[str],
+    protocol: str,
 ) -> dict[str, Any]:
     """Count a split's sides and what leaks from training and validation into its test side.
 
     Returns:
         ``splits`` (per side: images, groups, classes) and ``leakage`` (protocol, test_images,
-        leaking_images, percent).
+        leaking_images, percent, torn_groups, torn_patients).
     """
+    groups = grouping.groups
     sides = {}
     for index, name in enumerate(SPLITS):
         inside = splits == index
@@ -96,6 +119,7 @@ def describe_split(
         }
     leaks = int(leaking(splits, groups).sum())
     total = int((splits == TEST).sum())
+    patients = connected_groups(len(records), grouping.patients)
     return {
         "splits": sides,
         "leakage": {
@@ -103,12 +127,53 @@ def describe_split(
             "test_images": total,
             "leaking_images": leaks,
             "percent": round(100.0 * leaks / total, 2) if total else 0.0,
+            "torn_groups": len(torn(splits, groups)),
+            "torn_patients": len(torn(splits, patients)),
         },
     }
 
 
-def _as_pairs(pairs: Sequence[tuple[int, int]]) -> IntArray:
-    return np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+def _imbalance(counts: Counter[str], classes: Sequence[str]) -> dict[str, Any]:
+    largest = max(classes, key=lambda name: counts[name])
+    smallest = min(classes, key=lambda name: counts[name])
+    ratio = counts[largest] / max(counts[smallest], 1)
+    return {"ratio": round(ratio, 2), "largest": largest, "smallest": smallest}
+
+
+def _sizes(width: IntArray, height: IntArray) -> dict[str, Any]:
+    order = np.argsort(width * height, kind="stable")
+    common = Counter(zip(width.tolist(), height.tolist(), strict=True))
+
+    def at(position: int) -> list[int]:
+        return [int(width[order[position]]), int(height[order[position]])]
+
+    return {
+        "smallest": at(0),
+        "median": at(len(order) // 2),
+        "largest": at(-1),
+        "distinct": len(common),
+        "common": [
+            {"width": w, "height": h, "images": number}
+            for (w, h), number in sorted(common.items(), key=lambda item: (-item[1], item[0]))[:8]
+        ],
+    }
+
+
+def _counted(values: Iterable[str | None]) -> dict[str, int]:
+    counts = Counter(value or "none" for value in values)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _warnings(records: Sequence[Record], scan: Scan, rows: IntArray) -> list[dict[str, Any]]:
+    flagged: dict[str, list[str]] = defaultdict(list)
+    if scan.flags:
+        for record, row in zip(records, rows.tolist(), strict=True):
+            for flag in scan.flags.get(row, ()):
+                flagged[flag].append(record.name)
+    return [
+        {"code": flag, "text": FLAGS[flag], "images": len(names), "examples": names[:EXAMPLES]}
+        for flag, names in sorted(flagged.items())
+    ]
 
 
 def _sets(records: Sequence[Record], pairs: IntArray) -> list[list[Record]]:
@@ -120,5 +185,5 @@ def _sets(records: Sequence[Record], pairs: IntArray) -> list[list[Record]]:
     return list(members.values())
 
 
-def _paths(sets: Iterable[Sequence[Record]]) -> list[list[str]]:
-    return [[record.path for record in records] for records in sets]
+def _names(sets: Iterable[Sequence[Record]]) -> list[list[str]]:
+    return [[record.name for record in records] for records in sets]

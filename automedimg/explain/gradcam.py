@@ -36,11 +36,11 @@ class GradCam:
         self._to_maps = keras.Model(backbone.input, maps)
         self._to_features = keras.Model(maps, backbone.output)
 
-    def explain(self, image: npt.NDArray[np.uint8], label: int) -> npt.NDArray[np.float32]:
+    def explain(self, image: npt.NDArray[np.float32], label: int) -> npt.NDArray[np.float32]:
         """Return how much each pixel speaks for a class.
 
         Args:
-            image: uint8 (H, W, C), as the classifier takes it.
+            image: float32 (H, W, C) in [0, 255], as the classifier takes it.
             label: Class index.
         Returns:
             float32 (H, W) in [0, 1]; all zero where nothing speaks for the class.
@@ -61,16 +61,16 @@ class GradCam:
         return np.clip(np.asarray(smooth, dtype=np.float32), 0.0, 1.0)
 
 
-def overlay(image: npt.NDArray[np.uint8], cam: npt.NDArray[np.float32]) -> Image.Image:
+def overlay(image: npt.NDArray[np.float32], cam: npt.NDArray[np.float32]) -> Image.Image:
     """Lay a map over its image: from clear through red to yellow.
 
     Args:
-        image: uint8 (H, W, C), C in {1, 3}.
+        image: float32 (H, W, C) in [0, 255], C in {1, 3}.
         cam: float32 (H, W) in [0, 1].
     Returns:
         An RGB picture of the same size.
     """
-    rgb = np.broadcast_to(image, (*image.shape[:2], 3)).astype(np.float32)
+    rgb = np.broadcast_to(image, (*image.shape[:2], 3))
     heat = np.stack([np.full_like(cam, 255.0), 235.0 * cam**1.5, np.full_like(cam, 20.0)], axis=-1)
     alpha = 0.65 * cam[..., None]
     return Image.fromarray(np.round((1 - alpha) * rgb + alpha * heat).astype(np.uint8))

@@ -20,7 +20,7 @@ from automedimg.contracts import (
     MetricSpec,
     StrategySpec,
 )
-from automedimg.errors import PluginError, UnknownNameError
+from automedimg.errors import AutomedimgError, PluginError, UnknownNameError
 from automedimg.registry import discovery
 from automedimg.registry.discovery import Plugin
 
@@ -87,7 +87,7 @@ class Shelf(Generic[S]):
             )
         raise UnknownNameError(f"unknown {self.kind} `{name}`", self._hint(name))
 
-    def make(self, name: str, *args: Any) -> Any:
+    def make(self, name: str, *args: Any, **options: Any) -> Any:
         """Call the factory of the component of that name.
 
         Raises:
@@ -95,7 +95,9 @@ class Shelf(Generic[S]):
         """
         spec = self.get(name)
         try:
-            return spec.factory(*args)
+            return spec.factory(*args, **options)
+        except AutomedimgError:
+            raise  # it says what is wrong with an option
         except Exception as error:
             missing = getattr(error, "name", None) if isinstance(error, ImportError) else None
             hint = f"install what it needs: `pip install {missing}`" if missing else None

@@ -28,11 +28,13 @@ class Wanted:
         backbones: Names; empty takes all.
         heads: Names; empty takes all.
         fix: ``NAME=VALUE`` pairs, values as text or typed.
+        preprocessings: Names of those to choose from; the first is tried first.
     """
 
     backbones: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
     fix: Mapping[str, Any] = field(default_factory=dict)
+    preprocessings: tuple[str, ...] = ("stretch",)
 
 
 def build_space(
@@ -48,7 +50,10 @@ def build_space(
     options = _options(catalog, wanted.backbones, store, notify)
     heads = _heads(catalog, wanted.heads, notify)
     options = _with_mode(options, train, bool(wanted.backbones), notify)
-    space = SearchSpace(options, heads, fit_space(), {})
+    choices = CategoricalDistribution(wanted.preprocessings)
+    space = SearchSpace(options, heads, {"preprocessing": choices, **fit_space()}, {})
+    if len(wanted.preprocessings) == 1:
+        fix.setdefault("preprocessing", wanted.preprocessings[0])
     return replace(space, fixed=_fixed(space, fix))
 
 

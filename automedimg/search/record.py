@@ -30,6 +30,7 @@ PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "optuna", "
 
 SAME_IN_ALL_SESSIONS = (
     "task",
+    "task_options",
     "data_fingerprint",
     "protocol",
     "seed",
@@ -72,6 +73,7 @@ def hold(folder: Path) -> Iterator[None]:
 def describe_run(
     request: SearchRequest,
     spec: DatasetSpec,
+    recognised: str,
     data: PreparedData,
     space: SearchSpace,
     catalog: Catalog,
@@ -84,10 +86,14 @@ def describe_run(
         "format": FORMAT,
         "automedimg": __version__,
         "task": spec.name,
+        "task_options": dict(request.options),
+        "recognised": recognised,
         "synthetic": data.synthetic,
         "data": str(data.root.resolve()),
         "data_fingerprint": data.fingerprint,
-        "protocol": request.protocol,
+        "protocol": data.protocol,
+        "splits": str(request.splits) if request.splits else None,
+        "external_test": str(request.external_test) if request.external_test else None,
         "seed": request.seed,
         "metric": metric.name,
         "metric_label": metric.label or metric.name,
@@ -99,6 +105,7 @@ def describe_run(
         "asked": asked(request),
         "space_fingerprint": space.fingerprint(),
         "image_size": request.image_size or spec.image_size,
+        "preprocessings": list(request.preprocessings),
         "channels": spec.channels,
         "classes": list(spec.classes),
         "positive": spec.positive,
@@ -150,6 +157,7 @@ def refuse_differences(before: Mapping[str, Any], today: Mapping[str, Any]) -> N
 def asked(request: SearchRequest) -> dict[str, Any]:
     """How a request narrows the space, as JSON types."""
     return {
+        "preprocessings": list(request.preprocessings),
         "backbones": list(request.backbones),
         "heads": list(request.heads),
         "fix": {name: str(value) for name, value in request.fix.items()},
@@ -170,9 +178,9 @@ def make_context(
     folder: Path, rows: Path, data: PreparedData, request: SearchRequest, classes: tuple[str, ...]
 ) -> RunContext:
     """Return what all jobs of a run share."""
-    cache = data.pixels.folder.parent.parent
+    cache = data.pixels.scan_folder.parent.parent
     return RunContext(
-        pixels=str(data.pixels.images),
+        pixels={name: str(path) for name, path in data.pixels.images.items()},
         rows=str(rows),
         features=str(cache / "features"),
         data_fingerprint=data.fingerprint,

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from automedimg.data.prepare import Protocol
+from automedimg.data.dividing import SplitRequest
+from automedimg.data.preprocessing import parse_preprocessing
+from automedimg.data.resolving import TaskRequest
 from automedimg.errors import AutomedimgError, ConfigurationError
 from automedimg.registry import Catalog
 from automedimg.search.stopping import Limits
 
 DEFAULT_TRIALS = 30
-PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
     """One session of a search, as asked for. `automedimg.api.search` documents each field."""
 
-    task: str
     out: Path
+    task: str | None = None
     data: Path | None = None
     sample: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
     trials: int | None = None
     time_s: float | None = None
     patience: int | None = None
@@ -32,7 +34,10 @@ class SearchRequest:
     metric: str = "auc"
     strategy: str = "tpe"
     executor: str = "local"
-    protocol: str = "grouped"
+    protocol: str | None = None
+    splits: Path | None = None
+    external_test: Path | None = None
+    preprocessings: tuple[str, ...] = ("stretch",)
     seed: int = 0
     backbones: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
@@ -45,6 +50,16 @@ class SearchRequest:
     weights_dir: Path | None = None
     cache_dir: Path | None = None
     download: bool = True
+
+    @property
+    def of_task(self) -> TaskRequest:
+        """What it says of the data."""
+        return TaskRequest(self.task, self.data, self.sample, self.options, self.external_test)
+
+    @property
+    def how_split(self) -> SplitRequest:
+        """How the data are to be split."""
+        return SplitRequest(self.protocol, self.seed, self.splits, self.external_test)
 
     @property
     def limits(self) -> Limits:
@@ -70,7 +85,7 @@ class SearchRequest:
         problems = [*self._number_problems()]
         named: list[AutomedimgError] = []
         asked = [
-            (catalog.datasets, (self.task,)),
+            (catalog.datasets, (self.task,) if self.task else ()),
             (catalog.metrics, (self.metric,)),
             (catalog.strategies, (self.strategy,)),
             (catalog.executors, (self.executor,)),
@@ -81,6 +96,17 @@ class SearchRequest:
             for name in names:
                 try:
                     shelf.get(name)  # type: ignore[attr-defined]
+                except AutomedimgError as error:
+                    named.append(error)
+        if not named:
+            checks: list[Callable[[], object]] = [
+                lambda: self.of_task.check(catalog),
+                lambda: self.how_split,
+                lambda: parse_preprocessing(self.preprocessings),
+            ]
+            for check in checks:
+                try:
+                    check()
                 except AutomedimgError as error:
                     named.append(error)
         if len(named) == 1 and not problems:
@@ -107,12 +133,6 @@ class SearchRequest:
             for name, value, low in at_least
             if value is not None and not value >= low
         ]
-        if self.protocol not in PROTOCOLS:
-            problems.append(
-                f"unknown protocol `{self.protocol}`, expected one of {', '.join(PROTOCOLS)}"
-            )
         if self.target is not None and not math.isfinite(self.target):
             problems.append(f"target is {self.target}, expected a finite number")
-        if self.sample and self.data is not None:
-            problems.append("--sample makes its own images: give either it or --data")
         return problems

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from automedimg.contracts import (
-    Dataset,
     DatasetSpec,
     Event,
     Executor,
@@ -20,10 +19,14 @@ from automedimg.contracts import (
     Strategy,
     TrialResult,
 )
-from automedimg.data import files, finding, places
+from automedimg.data import files, places
+from automedimg.data.decoding import Wanted as WantedPixels
 from automedimg.data.prepare import PreparedData, prepare
+from automedimg.data.preprocessing import parse_preprocessing
+from automedimg.data.resolving import Found, resolve
 from automedimg.data.splits import TRAIN
 from automedimg.errors import AutomedimgError, RunError
+from automedimg.evaluation.auditing import complete_audit
 from automedimg.registry import Catalog
 from automedimg.search import affordable, ledger, record
 from automedimg.search.narrowing import Wanted, build_space, default_choices, with_modes
@@ -59,7 +62,8 @@ class Session:
         self._clock = Clock(request.time_s)
         self._started = record.now()
         self._folder = request.out
-        self._spec: DatasetSpec = catalog.datasets.get(request.task)
+        self._spec: DatasetSpec
+        self._recognised = ""
         self._cache = places.cache_folder(request.cache_dir)
 
     def run(self) -> dict[str, Any]:
@@ -71,13 +75,13 @@ class Session:
         backend = prepare_backend()
         self._claim()
         with record.hold(self._folder), self._cleared_if_empty():
-            root = self._find_data()
+            found = self._find_data()
             # Its workers import Keras while the images are read here.
             executor: Executor = self._catalog.executors.make(
                 self._request.executor, self._request.workers
             )
             with closing(executor):
-                data = self._prepare(root)
+                data = self._prepare(found)
                 space = self._build_space(data, executor)
                 run = self._open_run(data, space, executor, backend)
                 return self._search(run, data, space, executor)
@@ -104,25 +108,31 @@ class Session:
                 self._folder.rmdir()
             raise
 
-    def _find_data(self) -> Path:
-        dataset: Dataset = self._catalog.datasets.make(self._request.task)
+    def _find_data(self) -> Found:
         files.make_folder(self._cache)
-        if self._request.sample:
-            self._emit(StageStarted("making synthetic images"))
-            return finding.make_sample(self._spec, dataset, self._cache)
-        return finding.find_data(self._spec, dataset, self._request.data, self._cache)
+        sample = self._request.sample
+        self._emit(StageStarted("making synthetic images" if sample else "listing images"))
+        found = resolve(self._request.of_task, self._catalog, self._cache)
+        self._spec, self._recognised = found.spec, found.recognised
+        if found.recognised:
+            self._emit(Notice(found.recognised))
+        return found
 
-    def _prepare(self, root: Path) -> PreparedData:
+    def _prepare(self, found: Found) -> PreparedData:
         data = prepare(
-            self._spec,
-            self._catalog.datasets.make(self._request.task),
-            root,
+            found.spec,
+            found.listing,
             self._cache,
-            size=self._request.image_size or self._spec.image_size,
-            protocol=self._request.protocol,  # type: ignore[arg-type]
-            seed=self._request.seed,
+            wanted=WantedPixels(
+                self._request.image_size or found.spec.image_size,
+                found.spec.channels,
+                parse_preprocessing(self._request.preprocessings),
+            ),
+            how=self._request.how_split,
             listener=self._emit,
         )
+        audit = complete_audit(data, found.spec, found.recognised, self._cache, self._emit)
+        data = replace(data, audit=audit)
         if data.synthetic:
             self._emit(Notice("SYNTHETIC images: the scores mean nothing medical", important=True))
         return data
@@ -134,7 +144,8 @@ class Session:
             record.refuse_differences(before, {"asked": record.asked(request)})
         folders = places.weight_folders(request.weights_dir, data.root)
         store = WeightStore(folders, download=request.download)
-        wanted = Wanted(request.backbones, request.heads, request.fix)
+        preprocessings = tuple(way.name for way in parse_preprocessing(request.preprocessings))
+        wanted = Wanted(request.backbones, request.heads, request.fix, preprocessings)
         space = build_space(self._catalog, wanted, store, self._emit)
         if before is not None:
             # The limits may have changed since; what can be chosen may not.
@@ -156,7 +167,14 @@ class Session:
     ) -> dict[str, Any]:
         """Write or continue `run.json`, and bring the workers up."""
         today = record.describe_run(
-            self._request, self._spec, data, space, self._catalog, executor.devices, backend
+            self._request,
+            self._spec,
+            self._recognised,
+            data,
+            space,
+            self._catalog,
+            executor.devices,
+            backend,
         )
         before = self._earlier()
         run = today if before is None else record.continue_run(before, today)
@@ -225,7 +243,7 @@ class Session:
         result = {
             "run": str(self._folder),
             "task": self._spec.name,
-            "protocol": self._request.protocol,
+            "protocol": data.protocol,
             "synthetic": data.synthetic,
             "seconds": round(sum(session["seconds"] for session in run["sessions"]), 1),
             "trials": {state: states[state] for state in ("complete", "pruned", "failed")},

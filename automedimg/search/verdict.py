@@ -79,7 +79,7 @@ class Judge:
             openings.append({"at": now(), "trial": best.number})
             self.run["test_openings"] = openings
             files.write_json(self.folder / "run.json", self.run)
-        y_true, y_prob = self._predict("test")
+        y_true, y_prob = self._predict(best, "test")
         if len(openings) > 1:
             self.emit(
                 Notice(
@@ -116,6 +116,7 @@ class Judge:
         about |= {"format": 1, "trial": best.number, "params": dict(best.params)}
         about |= {"threshold": 0.5 if self.run["positive"] else None}
         about |= {"gradcam_layer": best.gradcam_layer}
+        about |= {"preprocessing": best.params["preprocessing"]}
         files.write_json(folder / "model.json", about)
 
     def _check_selection(self, best: TrialResult) -> None:
@@ -124,7 +125,7 @@ class Judge:
         Probabilities are compared, not scores: a network that has collapsed to nearly equal
         outputs ranks them by their last bits.
         """
-        _, y_prob = self._predict("validation")
+        _, y_prob = self._predict(best, "validation")
         recorded = models.trial_folder(self.folder, best.number) / "predictions.npz"
         with np.load(recorded, allow_pickle=False) as table:
             gap = float(np.abs(table["y_prob"] - y_prob).max())
@@ -136,9 +137,12 @@ class Judge:
                 "this is a bug in a backbone or head plugin, or the file was changed",
             )
 
-    def _predict(self, split: Literal["validation", "test"]) -> tuple[IntArray, FloatArray]:
+    def _predict(
+        self, best: TrialResult, split: Literal["validation", "test"]
+    ) -> tuple[IntArray, FloatArray]:
         out = self.folder / "best" / f"{split}.npz"
-        spec = ScoreSpec(str(self.folder / "best" / models.MODEL), split, str(out))
+        model = str(self.folder / "best" / models.MODEL)
+        spec = ScoreSpec(model, best.params["preprocessing"], split, str(out))
         job = self.executor.submit(spec)
         while True:
             for message in self.executor.messages(0.5):

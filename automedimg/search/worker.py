@@ -89,7 +89,7 @@ class Worker:
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._data: Any = None
+        self._context: RunContext
 
     def serve(self) -> None:
         """Import what is heavy, say so, and work."""
@@ -105,12 +105,11 @@ class Worker:
 
     def _do(self, command: dict[str, Any]) -> None:
         from automedimg.training import trial
-        from automedimg.training.trial_data import TrialData
 
         if command["do"] == "context":
             context = RunContext.from_json(command["context"])
             _redirect(Path(context.log))
-            self._data = TrialData(context)
+            self._context = context
             return
         job = command["job"]
         self._line.say("started", job)
@@ -129,14 +128,18 @@ class Worker:
 
     def _train(self, spec: TrialSpec, job: int) -> dict[str, Any]:
         from automedimg.training.trial import Trial
+        from automedimg.training.trial_data import TrialData
 
-        return Trial(spec, self._data, self._catalog).run(JobTalk(self._line, job))
+        data = TrialData(self._context, spec.fit["preprocessing"])
+        return Trial(spec, data, self._catalog).run(JobTalk(self._line, job))
 
     def _score(self, spec: ScoreSpec) -> dict[str, Any]:
         from automedimg.training.trial import score_model
+        from automedimg.training.trial_data import TrialData
 
-        side = self._data.side(spec.split)
-        score_model(Path(spec.model), side, self._data, Path(spec.out))
+        data = TrialData(self._context, spec.preprocessing)
+        side = data.side(spec.split)
+        score_model(Path(spec.model), side, data, Path(spec.out))
         return {"images": len(side.rows)}
 
     def _fail(self, job: int, command: Mapping[str, Any], error: Exception) -> None:

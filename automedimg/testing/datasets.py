@@ -7,10 +7,9 @@ from collections import Counter
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from automedimg.contracts import Dataset, DatasetSpec, Record
+from automedimg.contracts import Dataset, DatasetSpec, Record, SetAside
+from automedimg.data.decoding import Formed, Wanted, form_all
 from automedimg.data.finding import MARKER, is_synthetic
-from automedimg.data.reading import decode, strict_pillow
-from automedimg.errors import DataError
 from automedimg.testing.subject import ContractError, Subject, expect, expect_name_and_summary
 
 READABLE_SHARE = 0.75
@@ -34,9 +33,20 @@ class DatasetSubject(Subject[DatasetSpec]):
         return Path(root)
 
     @cached_property
+    def listed(self) -> list[Record | SetAside]:
+        """What the sample's folder holds."""
+        return list(self.component.records(self.root))
+
+    @cached_property
     def records(self) -> list[Record]:
         """The sample's records."""
-        return list(self.component.records(self.root))
+        return [entry for entry in self.listed if not isinstance(entry, SetAside)]
+
+    @cached_property
+    def special(self) -> DatasetSpec:
+        """The spec, completed by what the sample says."""
+        special: DatasetSpec = self.component.specialise(self.spec, self.root)
+        return special
 
     def write(self, name: str) -> Path:
         """Write a sample into a folder inside one of that name."""
@@ -58,8 +68,12 @@ def check_spec(subject: DatasetSubject) -> None:
 
 
 def check_classes(subject: DatasetSubject) -> None:
-    """There are two classes or more, all different, and `expected_counts` counts them."""
-    classes, counts = subject.spec.classes, subject.spec.expected_counts
+    """There are two classes or more, all different, and `expected_counts` counts them.
+
+    A spec without classes gets them from `specialise`.
+    """
+    spec = subject.spec if subject.spec.classes else subject.special
+    classes, counts = spec.classes, spec.expected_counts
     names = isinstance(classes, tuple) and all(isinstance(c, str) and c for c in classes)
     expect(names, "classes", repr(classes), "a tuple of names")
     expect(len(set(classes)) == len(classes) >= 2, "classes", classes, "two or more, all different")
@@ -76,6 +90,17 @@ def check_fractions(subject: DatasetSubject) -> None:
         expect(0 < share < 1, name, share, "a share in (0, 1)")
     both = spec.test_fraction + spec.validation_fraction
     expect(both < 1, "test_fraction + validation_fraction", both, "less than 1")
+
+
+def check_options(subject: DatasetSubject) -> None:
+    """Options have different names that Python takes as keywords, and a summary each."""
+    options = subject.spec.options
+    for option in options:
+        fine = option.name.isidentifier() and option.name.islower()
+        expect(fine, "option", repr(option.name), "a lower-case Python identifier")
+        expect(option.summary.strip(), f"option {option.name}", "no summary", "half a line")
+    names = [option.name for option in options]
+    expect(len(set(names)) == len(names), "options", names, "different names")
 
 
 def check_is_a_dataset(subject: DatasetSubject) -> None:
@@ -109,10 +134,11 @@ def check_sample_is_marked(subject: DatasetSubject) -> None:
 
 
 def check_records(subject: DatasetSubject) -> None:
-    """Each record is a relative path with forward slashes to a file, listed once."""
+    """Each record is a relative path with forward slashes to a file, and each image listed once."""
     expect(subject.records, "records", "none", "the sample's images")
     for record in subject.records:
-        expect(isinstance(record, Record), "records", repr(record), "Record objects")
+        known = isinstance(record, Record)
+        expect(known, "records", repr(record), "Record or SetAside objects")
         path = PurePosixPath(record.path)
         relative = not path.is_absolute() and ".." not in path.parts and "\\" not in record.path
         expect(relative, "path", repr(record.path), "a relative path with forward slashes")
@@ -120,14 +146,24 @@ def check_records(subject: DatasetSubject) -> None:
         group = record.group
         plain = group is None or (isinstance(group, str) and group != "")
         expect(plain, f"group of {record.path}", repr(group), "text, or None where unknown")
-    counts = Counter(record.path for record in subject.records)
-    twice = [path for path, count in counts.items() if count > 1]
-    expect(not twice, "records", f"{len(twice)} paths more than once: {twice[:3]}", "each once")
+    counts = Counter(record.name for record in subject.records)
+    twice = [name for name, count in counts.items() if count > 1]
+    expect(not twice, "records", f"{len(twice)} images more than once: {twice[:3]}", "each once")
+
+
+def check_splits(subject: DatasetSubject) -> None:
+    """Either no record has a publisher's split or each has, and some of it is for training."""
+    splits = Counter(record.split for record in subject.records)
+    known = set(splits) <= {None, "train", "validation", "test"}
+    expect(known, "splits", sorted(map(str, splits)), "train, validation, test or None")
+    if set(splits) != {None}:
+        expect(None not in splits, "splits", f"{splits[None]} records without", "all or none")
+        expect(splits["train"] > 0, "splits", dict(splits), "images for training")
 
 
 def check_labels(subject: DatasetSubject) -> None:
     """Labels are classes of the spec, and the sample has images of each."""
-    labels, classes = {record.label for record in subject.records}, set(subject.spec.classes)
+    labels, classes = {record.label for record in subject.records}, set(subject.special.classes)
     expect(labels <= classes, "labels", sorted(labels - classes), f"only {sorted(classes)}")
     missing = sorted(classes - labels)
     expect(not missing, "sample", f"no image of {missing}", "images of every class")
@@ -136,20 +172,19 @@ def check_labels(subject: DatasetSubject) -> None:
 def check_order_is_stable(subject: DatasetSubject) -> None:
     """Listing the images again, with a fresh object, gives the same records in the same order."""
     again = list(subject.spec.factory().records(subject.root))
-    same = again == subject.records
+    same = again == subject.listed
     expect(same, "records, listed again", "others or another order", "the same in the same order")
 
 
 def check_images_are_readable(subject: DatasetSubject) -> None:
     """Most of the sample's files are images that can be decoded."""
-    size, channels = min(subject.spec.image_size, 64), subject.spec.channels
-    reasons = []
-    with strict_pillow():
-        for record in subject.records:
-            try:
-                decode((subject.root / record.path).read_bytes(), size, channels)
-            except DataError as error:
-                reasons.append(f"{record.path}: {error.message}")
+    items = [(subject.root / record.path, record.part) for record in subject.records]
+    read = form_all(items, Wanted(min(subject.spec.image_size, 64), subject.spec.channels))
+    reasons = [
+        f"{record.name}: {formed}"
+        for record, formed in zip(subject.records, read, strict=True)
+        if not isinstance(formed, Formed)
+    ]
     num = len(subject.records)
     received = f"{len(reasons)} of {num} can't be read ({'; '.join(reasons[:2])})"
     enough = num - len(reasons) >= READABLE_SHARE * num
@@ -176,11 +211,13 @@ CHECKS = (
     check_spec,
     check_classes,
     check_fractions,
+    check_options,
     check_is_a_dataset,
     check_misses_empty_folder,
     check_locates_sample,
     check_sample_is_marked,
     check_records,
+    check_splits,
     check_labels,
     check_order_is_stable,
     check_images_are_readable,

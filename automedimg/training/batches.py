@@ -9,18 +9,23 @@ import numpy as np
 import numpy.typing as npt
 
 from automedimg.contracts import FloatArray, IntArray
+from automedimg.data.levels import grey_levels
+from automedimg.training.sampling import draw_epoch, epoch_size
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """Shuffled training batches of rows of an array, for every backend.
 
     Args:
-        source: Array of inputs by row; a memory map stays on disk.
+        source: Array of inputs by row, of a type that `grey_levels` takes; a memory map stays on
+            disk.
         rows: Rows to draw from, int64 (N,).
         labels: Class index of each, int64 (N,).
         weights: Weight of each class, float64 (K,).
         batch_size: Most rows a batch.
-        seed: Of the order; epoch e uses (seed, e).
+        seed: Of the order; epoch e uses (seed, e), or (seed, e + 1) where Keras ends an epoch
+            before it begins the first, as it does on TensorFlow.
+        sampling: Which rows an epoch shows; one of `sampling.SAMPLINGS`.
     """
 
     def __init__(
@@ -31,30 +36,32 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         weights: FloatArray,
         batch_size: int,
         seed: int,
+        sampling: str = "none",
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self._source, self._rows, self._labels = source, rows, labels
         self._weights = weights.astype(np.float32)
         self._targets = np.eye(len(weights), dtype=np.float32)
         self._batch_size, self._seed, self._epoch = batch_size, seed, 0
-        self._order = self._shuffled()
+        self._sampling, self._size = sampling, epoch_size(labels, sampling)
+        self._order = self._drawn()
 
     def __len__(self) -> int:
-        return -(-len(self._rows) // self._batch_size)
+        return -(-self._size // self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
         chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        inputs = self._source[self._rows[chosen]].astype(np.float32)
+        inputs = grey_levels(self._source[self._rows[chosen]])
         labels = self._labels[chosen]
         return inputs, self._targets[labels], self._weights[labels]
 
     def on_epoch_end(self) -> None:
-        """Draw the next epoch's order."""
+        """Draw the next epoch's rows and their order."""
         self._epoch += 1
-        self._order = self._shuffled()
+        self._order = self._drawn()
 
-    def _shuffled(self) -> IntArray:
-        return np.random.default_rng((self._seed, self._epoch)).permutation(len(self._rows))
+    def _drawn(self) -> IntArray:
+        return draw_epoch(self._labels, self._sampling, self._seed, self._epoch)
 
 
 def predict_rows(
@@ -70,7 +77,7 @@ def predict_rows(
     for start in range(0, len(rows), batch_size):
         chosen = rows[start : start + batch_size]
         padded = np.resize(chosen, batch_size)  # repeats rows to fill the last batch
-        output = model.predict_on_batch(source[padded].astype(np.float32))
+        output = model.predict_on_batch(grey_levels(source[padded]))
         outputs.append(np.asarray(output, dtype=np.float32)[: len(chosen)])
     return np.concatenate(outputs)
 

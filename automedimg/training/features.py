@@ -55,7 +55,7 @@ def _open(path: Path, num: int) -> npt.NDArray[np.float32] | None:
 
 def _key(spec: TrialSpec, data: TrialData, backbone: Backbone) -> str:
     parts: Mapping[str, Any] = {
-        "pixels": Path(data.context.pixels).parent.name,
+        "pixels": data.source.parent.name,
         "backbone": spec.backbone,
         "code": _digest(inspect.getsourcefile(type(backbone))),
         "values": dict(sorted(spec.backbone_values.items())),

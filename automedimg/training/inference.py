@@ -6,15 +6,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from automedimg.data import files, reading
-from automedimg.errors import DataError, RunError
+from automedimg.data import files, forming, reading
+from automedimg.data.levels import grey_levels
+from automedimg.data.preprocessing import parse_preprocessing
+from automedimg.errors import RunError
 from automedimg.training.backend import load_keras
 
 BATCH = 64
+
+Grey: TypeAlias = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Classifier:
             )
         self.about: dict[str, Any] = files.read_json(folder / "model.json")
         self.classes: tuple[str, ...] = tuple(self.about["classes"])
+        (self._how,) = parse_preprocessing([self.about["preprocessing"]])
         keras = load_keras()
         try:
             self.model = keras.models.load_model(
@@ -88,15 +94,16 @@ class Classifier:
             else:
                 yield self._describe(path, next(known))
 
-    def read(self, path: Path) -> tuple[reading.Pixels | None, str]:
-        """Read one file as the model takes it: uint8 (H, W, C), or None and why not."""
+    def read(self, path: Path) -> tuple[Grey | None, str]:
+        """Read one file as the model takes it: float32 (H, W, C) in [0, 255], or why it can't be.
+
+        Of a file with several images, the first is read.
+        """
         size, channels = self.about["image_size"], self.about["channels"]
-        try:
-            return reading.decode(path.read_bytes(), size, channels).pixels, ""
-        except DataError as error:
-            return None, error.message
-        except OSError as error:
-            return None, error.strerror or type(error).__name__
+        (raw,) = reading.read_parts(path, [""], hint_side=2 * size)
+        if isinstance(raw, str):
+            return None, raw
+        return grey_levels(forming.form(raw, self._how, size, channels)), ""
 
     def _describe(self, path: Path, row: Any) -> Prediction:
         probabilities = {

@@ -8,6 +8,7 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from automedimg.contracts import Space, When
+from automedimg.training.sampling import SAMPLINGS
 
 NOT_FROZEN = ("finetune", "scratch")
 
@@ -19,7 +20,11 @@ def fit_space() -> Space:
         "batch_size": CategoricalDistribution((16, 32, 64)),
         "optimizer": CategoricalDistribution(("adam", "sgd", "rmsprop")),
         "weight_decay": FloatDistribution(1e-6, 1e-2, log=True),
-        "class_weight": CategoricalDistribution(("none", "balanced")),
+        "loss": CategoricalDistribution(("crossentropy", "focal")),
+        "focal_gamma": When("loss", ("focal",), FloatDistribution(0.5, 5.0)),
+        "sampling": CategoricalDistribution(SAMPLINGS),
+        # Sampled classes are equally frequent already: weights would correct them twice.
+        "class_weight": When("sampling", ("none",), CategoricalDistribution(("none", "balanced"))),
         # A frozen backbone reads cached features, which were made from the plain image.
         "augmentation": When("train", NOT_FROZEN, FloatDistribution(0.0, 1.0)),
         "unfreeze": When("train", ("finetune",), FloatDistribution(0.1, 1.0)),
@@ -33,6 +38,9 @@ def fit_defaults() -> Mapping[str, Any]:
         "batch_size": 32,
         "optimizer": "adam",
         "weight_decay": 1e-4,
+        "loss": "crossentropy",
+        "focal_gamma": 2.0,
+        "sampling": "none",
         "class_weight": "none",
         "augmentation": 0.3,
         "unfreeze": 0.35,

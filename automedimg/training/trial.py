@@ -32,6 +32,7 @@ from automedimg.training.backend import make_deterministic
 from automedimg.training.batches import Batches, predict_rows, softmax
 from automedimg.training.features import cached_features
 from automedimg.training.fit import Fit, Objective, Talk, fit
+from automedimg.training.losses import make_loss
 from automedimg.training.network import Network, freeze_all_but
 from automedimg.training.trial_data import Side, TrialData, class_weights, save_predictions
 
@@ -151,10 +152,12 @@ class Trial:
         chosen = spec.fit
         model.compile(
             optimizer=make_optimizer(chosen),
-            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+            loss=make_loss(chosen),
             jit_compile=False,
         )
-        weights = class_weights(self._train.labels, self._data.num_classes, chosen["class_weight"])
+        # Where classes are sampled to equal numbers, there is no class weight to choose.
+        scheme = chosen.get("class_weight", "none")
+        weights = class_weights(self._train.labels, self._data.num_classes, scheme)
         batches = Batches(
             source,
             self._train.rows,
@@ -162,6 +165,7 @@ class Trial:
             weights,
             chosen["batch_size"],
             spec.seed,
+            chosen.get("sampling", "none"),
         )
         metric = self._metric_spec()
         objective = Objective(

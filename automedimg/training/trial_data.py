@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +28,17 @@ class Side:
 
 
 class TrialData:
-    """The memory-mapped pixels and the split of a run."""
+    """The memory-mapped pixels and the split of a run, as one preprocessing shows them.
 
-    def __init__(self, context: RunContext) -> None:
+    Args:
+        context: Of the run.
+        preprocessing: Name of the preprocessing.
+    """
+
+    def __init__(self, context: RunContext, preprocessing: str) -> None:
         self.context = context
-        self.pixels: npt.NDArray[np.uint8] = np.load(
-            context.pixels, mmap_mode="r", allow_pickle=False
-        )
+        self.source = Path(context.pixels[preprocessing])
+        self.pixels: npt.NDArray[Any] = np.load(self.source, mmap_mode="r", allow_pickle=False)
         with np.load(context.rows, allow_pickle=False) as table:
             self._rows, self._labels = table["row"], table["label"]
             self._splits = table["split"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,18 +14,14 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from automedimg.contracts import Dataset, Record
+from automedimg_tasks.layout import MARKER, class_folders, images_in, search
 
 if TYPE_CHECKING:
     from automedimg_tasks.phantom import Slice
 
-MARKER = "SYNTHETIC.txt"
-"""A file of this name in a data set's folder says that its images were generated."""
-
 _CLASSES = ("no", "yes")
-_IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
-# Other parts of Kaggle's archive (unlabelled images, masks), and what macOS adds to archives.
-_NEVER_SEARCHED = frozenset({"pred", "br35h-mask-rcnn", "__macosx"})
-_SEARCH_DEPTH = 3
+# Other parts of Kaggle's archive: unlabelled images, masks.
+_NEVER_SEARCHED = frozenset({"pred", "br35h-mask-rcnn"})
 _SAMPLE_NAME = re.compile(r"(p\d{3,})_s\d+\.\w+")
 
 _NOTE = "SYNTHETIC image drawn by automedimg; not a patient, not for medical use"
@@ -60,66 +56,22 @@ class Br35H(Dataset):
 
         The shallowest one is taken, among equals the first by path.
         """
-        level = [folder]
-        for _ in range(_SEARCH_DEPTH + 1):
-            for candidate in level:
-                if all(_class_folders(candidate, label) for label in _CLASSES):
-                    return candidate
-            level = [child for parent in level for child in _searchable_folders(parent)]
-        return None
+        return search(
+            folder, lambda each: each if class_folders(each, _CLASSES) else None, _NEVER_SEARCHED
+        )
 
     def records(self, root: Path) -> Iterable[Record]:
         """List the images by class and natural order; only our own sample knows patients."""
         is_sample = (root / MARKER).is_file()
-        for label in _CLASSES:
-            for folder in _class_folders(root, label):
-                for path in _images(folder):
+        for label, folders in (class_folders(root, _CLASSES) or {}).items():
+            for folder in folders:
+                for path in images_in(folder):
                     group = _sample_patient(path.name) if is_sample else None
                     yield Record(path.relative_to(root).as_posix(), label, group)
 
     def write_sample(self, folder: Path, *, seed: int = 0) -> None:
         """Write about 300 synthetic slices of 96 made-up patients, in a few seconds."""
         write_phantoms(folder, num_patients=96, seed=seed)
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    """Folders in a folder, by name; none if it can't be read."""
-    try:
-        return sorted(child for child in folder.iterdir() if child.is_dir())
-    except OSError:
-        return []
-
-
-def _class_folders(root: Path, label: str) -> list[Path]:
-    return [child for child in _subfolders(root) if child.name.lower() == label]
-
-
-def _searchable_folders(folder: Path) -> list[Path]:
-    return [
-        child
-        for child in _subfolders(folder)
-        if not child.name.startswith(".") and child.name.lower() not in _NEVER_SEARCHED
-    ]
-
-
-def _images(folder: Path) -> list[Path]:
-    """Image files below a folder, in natural order, without hidden files and folders."""
-
-    def is_image(path: Path) -> bool:
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        return not hidden and path.suffix.lower() in _IMAGE_SUFFIXES and path.is_file()
-
-    def order(path: Path) -> tuple[list[str | int], str]:
-        name = path.relative_to(folder).as_posix()
-        return list(_natural_parts(name)), name
-
-    return sorted(filter(is_image, folder.rglob("*")), key=order)
-
-
-def _natural_parts(name: str) -> Iterator[str | int]:
-    """Split a name so that `y2` sorts before `y10`: text and numbers take turns."""
-    for index, part in enumerate(re.split(r"(\d+)", name.casefold())):
-        yield int(part) if index % 2 else part
 
 
 def _sample_patient(name: str) -> str | None:

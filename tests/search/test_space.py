@@ -28,6 +28,8 @@ FIT = {
     "batch_size": 32,
     "optimizer": "adam",
     "weight_decay": 1e-4,
+    "loss": "crossentropy",
+    "sampling": "none",
     "class_weight": "none",
 }
 
