@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from automedimg.contracts import DatasetSpec, Source, hookimpl, lazy
+from automedimg_tasks import papers
 
 _BR35H_PAGE = "https://www.kaggle.com/datasets/ahmedhamada0/brain-tumor-detection"
 
@@ -28,3 +29,4 @@ def automedimg_datasets() -> Iterable[DatasetSpec]:
         image_size=128,
         channels=3,
     )
+    yield from papers.SPECS

@@ -87,8 +87,8 @@ def random_abdomen(rng: np.random.Generator, *, has_tumour: bool) -> Abdomen:
     )
     tumour = None
     if has_tumour:
-        size = rng.uniform(0.11, 0.26)
-        grey = rng.uniform(0.45, 0.75)
+        size = rng.uniform(0.15, 0.30)
+        grey = rng.uniform(0.40, 0.85)
         tumour = organ(side * (0.22 + 0.5 * size), 0.16, size, 0.9 * size, grey, 0.0)
     aspect = rng.uniform(0.62, 0.78)
     return Abdomen(aspect, tuple(organs), limbs, tumour, rng.uniform(0.2, 0.9))
@@ -101,9 +101,9 @@ def draw_slice(rng: np.random.Generator, abdomen: Abdomen) -> Plane:
         rng: Source of noise, size and contrast.
         abdomen: Who is shown.
     Returns:
-        Grey values in about [0, 1], shape (H, W), 128 to 256 pixels wide.
+        Grey values in about [0, 1], shape (H, W), 112 to 208 pixels wide.
     """
-    width = int(rng.integers(128, 257))
+    width = int(rng.integers(112, 209))
     height = int(width * rng.uniform(0.8, 1.0))
     shape = (height, width)
     zoom, dx, dy = rng.uniform(0.88, 1.0), *rng.normal(0, 0.02, 2)
@@ -120,7 +120,7 @@ def draw_slice(rng: np.random.Generator, abdomen: Abdomen) -> Plane:
     if abdomen.tumour is not None:
         mask = _inside(abdomen.tumour, x, y, 2.5 * wave, 0.03)
         lumps = smooth_noise(rng, shape, abdomen.tumour.width * width / 9)
-        image += (abdomen.tumour.grey * (1 + 0.35 * abdomen.necrosis * lumps) - image) * mask
+        image += (abdomen.tumour.grey * (1 + 0.5 * abdomen.necrosis * lumps) - image) * mask
     image = ndimage.gaussian_filter(image, rng.uniform(0.4, 1.1))
     noise = rng.uniform(0.01, 0.04) * rng.standard_normal(shape, dtype=np.float32)
     coil = 1 + 0.15 * smooth_noise(rng, shape, width / 3)

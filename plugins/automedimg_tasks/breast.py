@@ -53,11 +53,11 @@ def draw_volume(rng: np.random.Generator, num_slices: int, masses: tuple[Mass, .
     Returns:
         Values in [0, 1], float32 (num_slices, 96, 80).
     """
-    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    y, x = (axis.astype(np.float32) for axis in np.mgrid[0:HEIGHT, 0:WIDTH])
     depth, half = rng.uniform(52, 72), rng.uniform(34, 44)
-    skin: Plane = (1 - np.hypot(x / depth, (y - HEIGHT / 2) / half)) * half
+    skin = np.float32(half) * (1 - np.hypot(x / depth, (y - HEIGHT / 2) / half))
     tissue = _tissue(rng, num_slices, rng.uniform(0.15, 0.5))
-    inside = soft_edge(skin.astype(np.float32), 3)
+    inside = soft_edge(skin, 3)
     volume = tissue * inside
     for _ in range(int(rng.poisson(2))):  # vessels and calcifications are no masses
         _add_harmless(rng, volume, x, y)
@@ -102,7 +102,7 @@ def _add_mass(rng: np.random.Generator, volume: Volume, x: Plane, y: Plane, mass
         body = np.maximum(body, 0.6 * spicules * soft_edge(mass.radius * 1.9 - reach, 8))
     else:
         body = soft_edge(mass.radius - reach + 0.5 * uneven, 2)
-    strength = rng.uniform(0.26, 0.42)
+    strength = rng.uniform(0.14, 0.34)
     for index, fade in _nearby(volume, mass.slice, 1.3):
         volume[index] += strength * fade * body
 

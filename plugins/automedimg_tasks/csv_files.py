@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from automedimg.contracts import SetAside
@@ -13,8 +13,6 @@ from automedimg_tasks.folder_files import suffix as suffix_of
 
 # As they are tried where a table gives names without suffix.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".pgm", ".ppm", ".gif")
-
-Resolve = Callable[[str], str | SetAside]
 
 
 def clean(text: str) -> str:
@@ -46,7 +44,7 @@ class FileIndex:
         self._has_suffix = bool(suffix)
         self._by_name: dict[str, list[str]] = defaultdict(list)
         for file in files:
-            self._by_name[posixpath.basename(file)].append(file)
+            self._by_name[posixpath.basename(file).casefold()].append(file)
 
     def resolve(self, text: str) -> str | SetAside:
         """Find the file that a table means.
@@ -66,13 +64,18 @@ class FileIndex:
             if name.startswith(own) and name.removeprefix(own) in self._files:
                 return name.removeprefix(own)
         for name in self._names(path):
-            ends = [f for f in self._by_name[posixpath.basename(name)] if f"/{f}".endswith(f"/{name}")] \
-                if posixpath.basename(name) in self._by_name else []
+            ends = self._ending(name)
             if len(ends) > 1:
                 return SetAside(path, f"{len(ends)} files of that name in different folders")
             if ends:
                 return ends[0]
         return SetAside(path, "no such file")
+
+    def _ending(self, name: str) -> list[str]:
+        """Files whose path ends like this, whatever upper and lower case."""
+        end = f"/{name}".casefold()
+        candidates = self._by_name.get(posixpath.basename(name).casefold(), ())
+        return [file for file in candidates if f"/{file}".casefold().endswith(end)]
 
     def _names(self, path: str) -> list[str]:
         """What a file may be called: as it is given, and with a suffix where it has none."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from automedimg.contracts import Dataset, Record, SetAside, pseudonym
+from automedimg.contracts import Dataset, DatasetSpec, Record, SetAside, pseudonym
 from automedimg.errors import ConfigurationError, DataError
 from automedimg_tasks.dbt_files import (
     COLLECTION,
@@ -49,6 +50,11 @@ class Dbt(Dataset):
         """Find the folder that holds tables and images; the tables alone if there are no images."""
         download = find_download(folder)
         return download.root if download else None
+
+    def specialise(self, spec: DatasetSpec, root: Path) -> DatasetSpec:
+        """Drop the counts, which are of patients, where a patient has several slices."""
+        del root
+        return spec if self._slices == "one" else replace(spec, expected_counts={})
 
     def records(self, root: Path) -> Iterable[Record | SetAside]:
         """List slices, patient by patient."""

@@ -15,7 +15,7 @@ COLLECTION = "Breast-Cancer-Screening-DBT"
 """Name of the folder in which TCIA's downloader puts the patients."""
 
 # Some downloads have `-NA-` in the names of series, some tables don't; and the other way round.
-_SERIES = re.compile(r"(/\d+\.\d+)-(NA-)?(\d+/[^/]+)$")
+_SERIES = re.compile(r"(/[^/-]+\.\d+)-(NA-)?(\d+/[^/]+)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +39,30 @@ def find_download(folder: Path) -> Download | None:
     They may lie side by side or apart, the splits in one folder or in several. A synthetic sample
     is taken alone, and only where there is nothing else.
     """
-    tables: dict[Path, dict[tuple[str, str], list[Path]]] = {}
-    homes = []
+    found: dict[Path, dict[tuple[str, str], list[Path]]] = {}
     level = [folder]
     for _ in range(SEARCH_DEPTH + 1):
         for each in level:
-            if found := tables_in(each):
-                tables[each] = found
-            if (each / COLLECTION).is_dir():
-                homes.append(each)
+            tables = tables_in(each)
+            if tables or _is_home(each):
+                found[each] = tables
         level = [child for p in level for child in searchable_folders(p, {COLLECTION.lower()})]
-    samples = [each for each in tables if (each / MARKER).is_file()]
-    if samples and len(samples) == len(tables):
-        tables, homes = {samples[0]: tables[samples[0]]}, [samples[0]]
-    tables = {each: found for each, found in tables.items() if each not in samples[1:]}
-    if not any(kind == "labels" for found in tables.values() for _, kind in found):
+    samples = [each for each in found if (each / MARKER).is_file()]
+    real = [each for each in found if each not in samples]
+    has_labels = any(kind == "labels" for each in real for _, kind in found[each])
+    kept = real if has_labels else samples[:1]
+    if not kept:
         return None
     merged: dict[tuple[str, str], list[Path]] = {}
-    for found in tables.values():
-        for key, paths in found.items():
+    for each in kept:
+        for key, paths in found[each].items():
             merged.setdefault(key, []).extend(paths)
-    root = Path(os.path.commonpath([*tables, *homes]))
-    return Download(root, newest(merged), tuple(homes))
+    root = Path(os.path.commonpath(kept))
+    return Download(root, newest(merged), tuple(each for each in kept if _is_home(each)))
+
+
+def _is_home(folder: Path) -> bool:
+    return (folder / COLLECTION).is_dir()
 
 
 class Files:

@@ -35,13 +35,16 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.casefold() == "__macosx"
 
 
-def list_files(folder: Path, wanted: IsImage = has_image_suffix, limit: int = 0) -> list[str]:
+def list_files(
+    folder: Path, wanted: IsImage = has_image_suffix, *, limit: int = 0, ordered: bool = True
+) -> list[str]:
     """List files at any depth, without hidden ones; folders that can't be read are left out.
 
     Args:
         folder: Where to start.
         wanted: Tells from a path, relative to `folder`, whether a file is listed.
         limit: Stop after so many files were looked at; 0 never stops.
+        ordered: Whether order matters; sorting takes longer than looking.
     Returns:
         Paths relative to `folder`, with forward slashes, in natural order.
     """
@@ -56,7 +59,7 @@ def list_files(folder: Path, wanted: IsImage = has_image_suffix, limit: int = 0)
         seen += len(names)
         if limit and seen >= limit:
             break
-    return sorted(found, key=natural_order)
+    return sorted(found, key=natural_order) if ordered else found
 
 
 def images_beside(folder: Path, wanted: IsImage = has_image_suffix) -> list[str]:

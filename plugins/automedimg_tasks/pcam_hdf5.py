@@ -101,7 +101,8 @@ def _read(path: Path, key: str, *, values: bool) -> tuple[tuple[int, ...], npt.N
                 raise DataError(f"`{path.name}` has no array `{key}`; it has {found}")
             return array.shape, array[...] if values else np.empty(0)
     except OSError as error:
-        packed = path.open("rb").read(2) == b"\x1f\x8b"
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
         reason = "is still packed with gzip" if packed else "is damaged or no HDF5 file"
         hint = f"rename it to `{path.name}.gz` and gunzip it" if packed else "download it again"
         raise DataError(f"`{path.name}` {reason}", hint) from error

