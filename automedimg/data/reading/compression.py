@@ -67,8 +67,8 @@ def stored_bits(image: Image.Image) -> int:
     tiles = getattr(image, "tile", None) or [("", None, 0, "")]
     args = tiles[0][3]
     raw_mode = args[0] if isinstance(args, tuple) and args else args
-    depth = re.search(r";(1|2|4|12|16|32)", raw_mode if isinstance(raw_mode, str) else "")
-    if image.format != "JPEG" and depth and image.mode != "1" and ";15" not in str(raw_mode):
+    depth = re.search(r";(1|2|4|12|16|32)(?!\d)", raw_mode if isinstance(raw_mode, str) else "")
+    if image.format != "JPEG" and depth and image.mode != "1":
         return int(depth[1])
     return 16 if image.mode.startswith("I;16") else MODE_BITS.get(image.mode, 8)
 

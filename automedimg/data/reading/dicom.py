@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import io
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from pydicom.encaps import get_frame
 from pydicom.pixels import apply_color_lut, get_decoder
 from pydicom.uid import UID
 
+from automedimg.data.reading import codec_worker
+from automedimg.data.reading.codestream import check_codestream
 from automedimg.data.reading.dicom_facts import facts_of
 from automedimg.data.reading.dicom_header import Header, read_header
-from automedimg.data.reading.dicom_terms import JPEG_EXTENDED, NATIVE, SYNTAXES
+from automedimg.data.reading.dicom_terms import CODECS, JPEG_EXTENDED, NATIVE, SYNTAXES
 from automedimg.data.reading.dicom_text import value_of
 from automedimg.data.reading.dicom_values import grey_image
+from automedimg.data.reading.isolated import ISOLATED, decode_isolated
+from automedimg.data.reading.opening import open_file
 from automedimg.data.reading.quiet import strict_pillow
 from automedimg.data.reading.types import RawImage
 from automedimg.data.reading.values import Values, raw_image
@@ -25,14 +30,11 @@ from automedimg.errors import DataError
 
 T = TypeVar("T")
 
-IN_MEMORY_BYTES = 64 << 20
-"""Files up to this size are read at once: a damaged length then asks for no more than there is."""
-
 
 def read_frames(path: Path, parts: Sequence[str]) -> Iterator[RawImage | str]:
     """Read frames of a DICOM file, as `read_parts` does."""
     with ExitStack() as stack:
-        file, num_bytes = _open(path, stack)
+        file, num_bytes = open_file(path, stack)
         header = _guarded(partial(read_header, file, num_bytes))
         for part in parts:
             if isinstance(header, str):
@@ -48,19 +50,11 @@ def count_frames(path: Path) -> int:
         DataError: the file can't be read.
     """
     with ExitStack() as stack:
-        file, num_bytes = _open(path, stack)
+        file, num_bytes = open_file(path, stack)
         header = _guarded(partial(read_header, file, num_bytes))
     if isinstance(header, str):
         raise DataError(header)
     return header.frames
-
-
-def _open(path: Path, stack: ExitStack) -> tuple[BinaryIO, int]:
-    file: BinaryIO = stack.enter_context(path.open("rb"))
-    num_bytes = path.stat().st_size
-    if num_bytes <= IN_MEMORY_BYTES:
-        file = io.BytesIO(file.read())
-    return file, num_bytes
 
 
 def _guarded(action: Callable[[], T]) -> T | str:
@@ -95,15 +89,53 @@ def _read(header: Header, part: str, num_bytes: int) -> RawImage:
 
 
 def _decode(header: Header, frame: int) -> Values:
+    values: Values
     decoder = get_decoder(UID(header.syntax))
-    if header.syntax not in NATIVE and not decoder.is_available:
+    if header.syntax in NATIVE:
+        if header.start + (frame + 1) * header.frame_bits // 8 > header.source.seek(0, os.SEEK_END):
+            raise DataError("damaged: the pixel data are cut short")
+        header.source.seek(header.start)
+        options = _options(header) | {"transfer_syntax_uid": UID(header.syntax)}
+        values = decoder.as_array(header.source, index=frame, **options)[0]
+        return values
+    plugins = [name for name in _wanted(header) if name in decoder.available_plugins]
+    if not plugins:
         raise DataError(_missing(header))
+    compressed = _compressed(header, frame)
+    check_codestream(compressed, (header.columns, header.rows, header.samples))
+    for plugin in plugins[:-1]:
+        # What one decoder fails on another may still read.
+        with suppress(Exception):
+            return _decode_with(plugin, header, compressed)
+    return _decode_with(plugins[-1], header, compressed)
+
+
+def _decode_with(plugin: str, header: Header, compressed: bytes) -> Values:
+    options = _options(header) | {"number_of_frames": 1}
+    decode = decode_isolated if plugin in ISOLATED else codec_worker.decode
+    return decode(compressed, header.syntax, plugin, options)
+
+
+def _compressed(header: Header, frame: int) -> bytes:
     header.source.seek(header.start)
-    try:
-        values: Values = decoder.as_array(header.source, index=frame, **_options(header))[0]
-    except NotImplementedError:
-        raise DataError(_missing(header)) from None
-    return values
+    offsets = [
+        value_of(header.dataset, keyword)
+        for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
+    ]
+    return bytes(
+        get_frame(
+            header.source,
+            frame,
+            number_of_frames=header.frames,
+            extended_offsets=tuple(offsets) if all(offsets) else None,
+        )
+    )
+
+
+def _wanted(header: Header) -> tuple[str, ...]:
+    if header.syntax == JPEG_EXTENDED and header.bits_stored > 8:
+        return ("pylibjpeg",)
+    return CODECS.get(header.syntax, ())
 
 
 def _missing(header: Header) -> str:
@@ -125,14 +157,7 @@ def _options(header: Header) -> dict[str, Any]:
         "pixel_representation": int(header.signed),
         "pixel_keyword": header.keyword,
         "pixel_vr": header.vr,
-        "transfer_syntax_uid": UID(header.syntax),
     }
     if header.samples > 1:
         options["planar_configuration"] = int(header.planar)
-    offsets = [
-        value_of(header.dataset, keyword)
-        for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
-    ]
-    if all(offsets):
-        options["extended_offsets"] = tuple(offsets)
     return options

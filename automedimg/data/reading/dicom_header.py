@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import struct
 import zlib
 from dataclasses import dataclass, replace
@@ -92,11 +91,11 @@ class Header:
         return self.syntax != EXPLICIT_BIG
 
     @property
-    def frame_bytes(self) -> int:
-        """Bytes of one frame, uncompressed."""
+    def frame_bits(self) -> int:
+        """Bits of one frame, uncompressed; frames of single bits need not start at a byte."""
         halved = self.photometric == "YBR_FULL_422" and self.syntax in NATIVE
         samples = 2 if halved else self.samples
-        return math.ceil(self.rows * self.columns * samples * self.bits_allocated / 8)
+        return self.rows * self.columns * samples * self.bits_allocated
 
 
 def read_header(file: BinaryIO, num_bytes: int) -> Header:
@@ -231,7 +230,7 @@ def _refuse_absurd(header: Header, num_bytes: int) -> None:
             raise DataError(f"{header.columns} x {header.rows} pixels in {num_bytes:,} bytes")
         if header.frames > num_bytes // 8:
             raise DataError(f"{header.frames:,} frames in {num_bytes:,} bytes")
-    elif header.frame_bytes > num_bytes:
+    elif header.frame_bits > 8 * num_bytes:
         raise DataError("damaged: the pixel data are cut short")
-    elif header.frames * (header.frame_bytes - 1) > num_bytes:
+    elif header.frames * header.frame_bits > 8 * num_bytes:
         raise DataError(f"damaged: {header.frames:,} frames in {num_bytes:,} bytes")

@@ -30,6 +30,29 @@ SYNTAXES = {
 }
 """Transfer syntaxes of still images. Source: DICOM PS3.6, annex A."""
 
+_JPEG_2000 = ("pillow", "pylibjpeg")
+_JPEG_LOSSLESS = ("pylibjpeg", "gdcm")
+
+CODECS = {
+    "1.2.840.10008.1.2.4.50": ("pillow",),
+    JPEG_EXTENDED: ("pillow", "pylibjpeg"),
+    "1.2.840.10008.1.2.4.57": _JPEG_LOSSLESS,
+    "1.2.840.10008.1.2.4.70": _JPEG_LOSSLESS,
+    "1.2.840.10008.1.2.4.80": ("pyjpegls",),
+    "1.2.840.10008.1.2.4.81": ("pyjpegls",),
+    "1.2.840.10008.1.2.4.90": _JPEG_2000,
+    "1.2.840.10008.1.2.4.91": _JPEG_2000,
+    "1.2.840.10008.1.2.4.201": ("pylibjpeg",),
+    "1.2.840.10008.1.2.4.202": ("pylibjpeg",),
+    "1.2.840.10008.1.2.4.203": ("pylibjpeg",),
+    "1.2.840.10008.1.2.5": ("pydicom",),
+}
+"""pydicom's plugins that may decode a transfer syntax, the first that is there.
+
+GDCM and pylibjpeg-libjpeg decode more of them, but GDCM crashes on many a damaged file (see
+`isolated`), and pylibjpeg-libjpeg is under the GPL, so that it is used where a user installed it.
+"""
+
 PHOTOMETRIC = {
     "MONOCHROME1": 1,
     "MONOCHROME2": 1,
@@ -112,7 +135,6 @@ DECODING = (
     "PlanarConfiguration",
     "ExtendedOffsetTable",
     "ExtendedOffsetTableLengths",
-    "SmallestImagePixelValue",
     "PixelPaddingValue",
     "PixelPaddingRangeLimit",
     "RescaleSlope",

@@ -30,7 +30,8 @@ MAX_CHUNK_BYTES = 512 << 20
 MAX_EXPANSION = 1100
 """As for npz: deflate, nearly always the compression, reaches 1032 bytes for one."""
 
-MAX_ARRAYS = 10_000
+MAX_OBJECTS = 10_000
+"""Groups and arrays that are looked at."""
 
 COMPRESSIONS = {"gzip": "deflate", "lzf": "LZF", "szip": "SZIP"}
 
@@ -66,9 +67,8 @@ def list_rows(path: Path, key: str | None) -> list[str]:
     """
     try:
         with _open(path) as file:
-            if key is not None:
-                return list(row_parts(key, _images(file, key).shape[0]))
-            return [part for name in _names(file) for part in row_parts(name, file[name].shape[0])]
+            names = _names(file) if key is None else [key]
+            return row_parts({name: _images(file, name).shape[0] for name in names})
     except DataError:
         raise
     except ERRORS:
@@ -79,19 +79,24 @@ def _open(path: Path) -> h5py.File:
     return h5py.File(path, "r", locking=False)
 
 
-def _names(group: h5py.Group, prefix: str = "", depth: int = 0) -> Iterator[str]:
-    """Name the arrays of images below a group, following no links out of the file or in circles."""
-    for count, name in enumerate(group):
-        if count >= MAX_ARRAYS or depth > 8:
-            return
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            continue
-        child = group[name]
-        if isinstance(child, h5py.Group):
-            yield from _names(child, f"{prefix}{name}/", depth + 1)
-        elif isinstance(child, h5py.Dataset) and is_images(child.shape or (), child.dtype):
-            _check_storage(child)
-            yield prefix + name
+def _names(file: h5py.File) -> Iterator[str]:
+    """Name the arrays of images, following no links out of the file or in circles."""
+    groups: list[tuple[str, h5py.Group]] = [("", file)]
+    seen: set[int] = set()
+    while groups:
+        prefix, group = groups.pop(0)
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                continue
+            child = group[name]
+            address = h5py.h5o.get_info(child.id).addr
+            if address in seen or len(seen) > MAX_OBJECTS:
+                continue
+            seen.add(address)
+            if isinstance(child, h5py.Group):
+                groups.append((f"{prefix}{name}/", child))
+            elif isinstance(child, h5py.Dataset) and is_images(child.shape or (), child.dtype):
+                yield prefix + name
 
 
 def _images(file: h5py.File, name: str) -> h5py.Dataset:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import re
 import zipfile
 import zlib
@@ -93,12 +95,8 @@ def list_rows(path: Path, key: str | None) -> list[str]:
     if key is not None:
         for _, header in headers:
             check_array(header.shape, header.dtype)
-    return [
-        part
-        for name, header in headers
-        if is_images(header.shape, header.dtype)
-        for part in row_parts(name, header.shape[0])
-    ]
+    images = (item for item in headers if is_images(item[1].shape, item[1].dtype))
+    return row_parts({name: header.shape[0] for name, header in images})
 
 
 def _names(archive: zipfile.ZipFile, key: str | None) -> list[str]:
@@ -245,8 +243,9 @@ def _skip(stream: IO[bytes], num_bytes: int) -> None:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"can't be read: {error.strerror}"
+    # A damaged offset asks for a place before the file, which is EINVAL.
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        return f"can't be read: {os.strerror(error.errno or 0).lower()}"
     if isinstance(error, MemoryError):
         return "not enough memory to read it"
     if isinstance(error, RuntimeError | NotImplementedError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from automedimg.data.reading.compression import describe, stored_bits
+from automedimg.data.reading.opening import open_file
 from automedimg.data.reading.quiet import strict_pillow
 from automedimg.data.reading.types import MAX_PIXELS, Facts, RawImage
 from automedimg.data.reading.values import raw_image, refuse_large
@@ -42,9 +44,8 @@ def read_pages(path: Path, parts: Sequence[str], hint_side: int | None) -> Itera
     Values of 8 bits come as they are, in grey or RGB, deeper ones as float32; transparent pixels
     become black; the camera's orientation tag is obeyed.
     """
-    num_bytes = path.stat().st_size
-    with path.open("rb") as file:
-        pages = _Pages(file, num_bytes)
+    with ExitStack() as stack:
+        pages = _Pages(*open_file(path, stack))
         for part in parts:
             yield pages.read(part, hint_side)
 
@@ -56,7 +57,9 @@ def count_pages(path: Path) -> int:
         DataError: the file can't be read.
     """
     try:
-        with strict_pillow(), Image.open(path, formats=FORMATS) as image:
+        with ExitStack() as stack:
+            stack.enter_context(strict_pillow())
+            image = Image.open(open_file(path, stack)[0], formats=FORMATS)
             if image.format != "TIFF":
                 return 1
             return _last_page(image) + 1
@@ -125,7 +128,8 @@ def _facts(image: ImageFile.ImageFile, num_bytes: int) -> Facts:
         width=image.width,
         height=image.height,
         mode=image.mode if image.mode in MODES else "other",
-        format=image.format if image.format in FORMATS else "other",
+        # An MPO is a JPEG with others, smaller or of another eye, behind it.
+        format="JPEG" if image.format == "MPO" else image.format or "",
         bits=stored_bits(image),
         compression=describe(image),
         num_bytes=num_bytes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from automedimg.data.reading.types import Facts, RawImage
 from automedimg.data.reading.values import Values, raw_image, refuse_large
 from automedimg.errors import DataError
 
-MAX_ROWS = 50_000_000
+MAX_ROWS = 5_000_000
 """An array that declares more is taken for a damaged one."""
 
 Shape = tuple[int, ...]
@@ -86,9 +86,17 @@ def row_image(row: Values, file_format: str, compression: str) -> RawImage:
     return raw_image(row, facts)
 
 
-def row_parts(name: str, num_rows: int) -> Iterable[str]:
-    """Name the parts of an array."""
-    return (f"{name}/{row}" for row in range(num_rows))
+def row_parts(num_rows: Mapping[str, int]) -> list[str]:
+    """Name the parts of arrays.
+
+    Args:
+        num_rows: Rows of each array, by its name.
+    Raises:
+        DataError: they are more than `MAX_ROWS`.
+    """
+    if sum(num_rows.values()) > MAX_ROWS:
+        raise DataError(f"arrays of more than {MAX_ROWS:,} rows")
+    return [f"{name}/{row}" for name, count in num_rows.items() for row in range(count)]
 
 
 def row_bytes(shape: Shape, dtype: np.dtype[np.generic]) -> int:
