@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import time
 from functools import cache
 from pathlib import Path
 
@@ -45,7 +46,16 @@ def _salt() -> bytes:
         pass
     except OSError:
         return fresh
-    try:
-        return path.read_bytes() or fresh
-    except OSError:
-        return fresh
+    return _read(path) or fresh
+
+
+def _read(path: Path) -> bytes:
+    """The salt in a file; empty if there is none, or if nobody completes it within moments."""
+    for _ in range(20):
+        try:
+            if found := path.read_bytes():
+                return found
+        except OSError:
+            break
+        time.sleep(0.01)
+    return b""

@@ -21,7 +21,7 @@ class RunContext:
         rows: An npz with ``row``, ``label``, ``split`` of each usable image: its row in `pixels`,
             its class index, and its split (0 train, 1 validation, 2 test).
         features: The folder of the feature cache.
-        data_fingerprint: Hash of the images' content and of how they were resized.
+        data_fingerprint: Hash of the images' content, labels and split.
         classes: Labels in output order.
         metric: The metric that selects, by name.
         seed: The search's seed.
@@ -59,9 +59,9 @@ class TrialSpec:
         train: How the backbone is trained.
         backbone_values: Values of the backbone's active parameters.
         head_values: Values of the head's active parameters.
-        fit: ``learning_rate``, ``batch_size``, ``optimizer``, ``weight_decay``, ``class_weight``,
-            ``preprocessing``, and, where they are active, ``augmentation`` in [0, 1] and
-            ``unfreeze`` in (0, 1].
+        fit: ``preprocessing``, ``learning_rate``, ``batch_size``, ``optimizer``,
+            ``weight_decay``, ``loss``, ``sampling``, and, where they are active, ``focal_gamma``,
+            ``class_weight``, ``augmentation`` in [0, 1] and ``unfreeze`` in (0, 1].
         weights: Path of the weight file; None initialises at random.
         epochs: Most epochs to train.
         patience: Epochs without improvement after which training ends.

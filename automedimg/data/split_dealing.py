@@ -8,6 +8,7 @@ import numpy.typing as npt
 from automedimg.contracts import FloatArray, IntArray
 from automedimg.data.split_covering import cover
 from automedimg.data.split_refining import even_out
+from automedimg.data.split_singles import deal_singles
 
 TOLERANCE = 0.02
 """Share of a class by which a side may miss its target before groups are exchanged."""
@@ -64,7 +65,8 @@ def deal(
     shares, sizes = counts / per_class, counts.sum(axis=1)
     shuffled = rng.permutation(len(counts))
     by_size = shuffled[np.argsort(-sizes[shuffled], kind="stable")]
-    for group in by_size[assignment[by_size] < 0]:
+    left = by_size[assignment[by_size] < 0]
+    for group in left[sizes[left] > 1]:
         # What a side lacks is measured against its own target, so that small sides get their
         # share of the large groups too, but none that would overflow them.
         want = (lacking / targets) @ shares[group]
@@ -76,6 +78,9 @@ def deal(
         side = int(best[0] if len(best) == 1 else rng.choice(best))
         assignment[group] = side
         lacking[side] -= counts[group]
+    singles = left[sizes[left] == 1]
+    labels = counts[singles].argmax(axis=1)
+    assignment[singles] = deal_singles(labels, lacking, targets, per_class, rng)
     return assignment
 
 

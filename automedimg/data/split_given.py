@@ -52,7 +52,7 @@ def published_split(
         where = "train, validation and test"
         return spread(labels, groups, fractions, rng, names, where).astype(np.int8)
     if not (codes == TRAIN).any():
-        raise DataError("the publisher's split has no training images", BY_GROUPS)
+        raise DataError("the given split has no training images", BY_GROUPS)
     _check_classes(codes, labels, groups, missing, names)
     split = codes.astype(np.int8)
     for side in missing:
@@ -110,7 +110,7 @@ def _codes(given: Sequence[SplitName | None]) -> IntArray:
         return np.full(len(given), TRAIN, dtype=np.int64)
     if num_without:
         raise DataError(
-            f"{num_without} of {len(given)} images have no side in the publisher's split",
+            f"{num_without} of {len(given)} images have no side in the given split",
             f"name a side for each, or none; or {BY_GROUPS}",
         )
     strange = sorted({str(side) for side in given} - set(SPLITS))
@@ -159,5 +159,13 @@ def _carve(
     rng = np.random.default_rng((seed, side))
     if not len(rows):
         raise DataError(f"no images can be put into {where}", BY_GROUPS)
-    sides = spread(labels[rows], groups[rows], (1.0 - share, share), rng, names, where)
+    sides = spread(
+        labels[rows],
+        groups[rows],
+        (1.0 - share, share),
+        rng,
+        names,
+        where,
+        num_classes=int(labels.max()) + 1,
+    )
     split[rows[sides == 1]] = side

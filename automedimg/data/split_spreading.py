@@ -19,6 +19,7 @@ def spread(
     names: Sequence[str],
     where: str,
     tolerance: float = TOLERANCE,
+    num_classes: int = 0,
 ) -> IntArray:
     """Put images on sides, group by group: what every split here is made with.
 
@@ -30,6 +31,7 @@ def spread(
         names: Of the classes, for error messages.
         where: What the sides are called in error messages, e.g. ``5 folds``.
         tolerance: Share of a class by which a side may miss its target; 0 is as even as possible.
+        num_classes: K, where the last classes may be absent; 0 takes it from the labels.
     Returns:
         int64 (N,), values in [0, S).
     Raises:
@@ -41,7 +43,7 @@ def spread(
     if not (shares > 0).all():
         got = ", ".join(f"{share:g}" for share in shares)
         raise DataError(f"shares of {where} must be above 0; got {got}")
-    members, counts = _count(labels, groups)
+    members, counts = _count(labels, groups, num_classes)
     _check_spread(counts, names, len(shares), where)
     assignment = deal_evenly(counts, shares, rng, tolerance)
     if assignment is None:
@@ -58,10 +60,10 @@ def class_name(names: Sequence[str], label: int) -> str:
     return f"`{names[label]}`" if len(names) else f"number {label}"
 
 
-def _count(labels: IntArray, groups: IntArray) -> tuple[IntArray, IntArray]:
+def _count(labels: IntArray, groups: IntArray, num_classes: int) -> tuple[IntArray, IntArray]:
     """Group number of each image in [0, G), and images per group and class (G, K)."""
     _, members = np.unique(groups, return_inverse=True)
-    counts = np.zeros((members.max() + 1, labels.max() + 1), dtype=np.int64)
+    counts = np.zeros((members.max() + 1, max(labels.max() + 1, num_classes)), dtype=np.int64)
     np.add.at(counts, (members, labels), 1)
     return members, counts
 

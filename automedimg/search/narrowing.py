@@ -29,12 +29,14 @@ class Wanted:
         heads: Names; empty takes all.
         fix: ``NAME=VALUE`` pairs, values as text or typed.
         preprocessings: Names of those to choose from; the first is tried first.
+        balanced: Whether the classes are equally frequent: then there is nothing to weigh.
     """
 
     backbones: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
     fix: Mapping[str, Any] = field(default_factory=dict)
     preprocessings: tuple[str, ...] = ("stretch",)
+    balanced: bool = False
 
 
 def build_space(
@@ -54,6 +56,8 @@ def build_space(
     space = SearchSpace(options, heads, {"preprocessing": choices, **fit_space()}, {})
     if len(wanted.preprocessings) == 1:
         fix.setdefault("preprocessing", wanted.preprocessings[0])
+    if wanted.balanced:
+        fix = {"sampling": "none", "class_weight": "none"} | fix
     return replace(space, fixed=_fixed(space, fix))
 
 

@@ -98,16 +98,17 @@ class SearchRequest:
                     shelf.get(name)  # type: ignore[attr-defined]
                 except AutomedimgError as error:
                     named.append(error)
-        if not named:
-            checks: list[Callable[[], object]] = [
-                lambda: self.of_task.check(catalog),
-                lambda: self.how_split,
-                lambda: parse_preprocessing(self.preprocessings),
-            ]
-            for check in checks:
-                try:
-                    check()
-                except AutomedimgError as error:
+        checks: list[Callable[[], object]] = [
+            lambda: self.of_task.check(catalog),
+            lambda: self.how_split,
+            lambda: parse_preprocessing(self.preprocessings),
+        ]
+        for check in checks:
+            try:
+                check()
+            except AutomedimgError as error:
+                # An unknown task was named above.
+                if error.message not in [known.message for known in named]:
                     named.append(error)
         if len(named) == 1 and not problems:
             raise named[0]

@@ -26,7 +26,7 @@ from automedimg.data.preprocessing import parse_preprocessing
 from automedimg.data.resolving import Found, resolve
 from automedimg.data.splits import TRAIN
 from automedimg.errors import AutomedimgError, RunError
-from automedimg.evaluation.auditing import complete_audit
+from automedimg.evaluation.auditing import complete_audit, shortcut_in_words
 from automedimg.registry import Catalog
 from automedimg.search import affordable, ledger, record
 from automedimg.search.narrowing import Wanted, build_space, default_choices, with_modes
@@ -40,6 +40,9 @@ from automedimg.training.backend import prepare_backend
 from automedimg.training.parameters import fit_defaults
 
 Emit = Callable[[Event], None]
+
+NEARLY_BALANCED = 1.2
+"""Ratio of the largest class to the smallest below which weights and resampling do nothing."""
 
 
 class Session:
@@ -133,6 +136,8 @@ class Session:
         )
         audit = complete_audit(data, found.spec, found.recognised, self._cache, self._emit)
         data = replace(data, audit=audit)
+        if words := shortcut_in_words(audit["shortcut"]):
+            self._emit(Notice(words, important=True))
         if data.synthetic:
             self._emit(Notice("SYNTHETIC images: the scores mean nothing medical", important=True))
         return data
@@ -145,7 +150,8 @@ class Session:
         folders = places.weight_folders(request.weights_dir, data.root)
         store = WeightStore(folders, download=request.download)
         preprocessings = tuple(way.name for way in parse_preprocessing(request.preprocessings))
-        wanted = Wanted(request.backbones, request.heads, request.fix, preprocessings)
+        balanced = data.audit["imbalance"]["ratio"] < NEARLY_BALANCED
+        wanted = Wanted(request.backbones, request.heads, request.fix, preprocessings, balanced)
         space = build_space(self._catalog, wanted, store, self._emit)
         if before is not None:
             # The limits may have changed since; what can be chosen may not.

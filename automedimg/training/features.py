@@ -18,6 +18,9 @@ from automedimg.data import files
 from automedimg.training.batches import predict_rows
 from automedimg.training.trial_data import TrialData
 
+CHUNK = 8192
+"""Images whose features are held in memory at once."""
+
 
 def cached_features(
     spec: TrialSpec, data: TrialData, backbone: Backbone, build: Callable[[], BuiltBackbone]
@@ -37,11 +40,19 @@ def cached_features(
     found = _open(path, len(data.pixels))
     if found is not None:
         return found
-    rows = np.arange(len(data.pixels), dtype=np.int64)
-    features = predict_rows(build().model, data.pixels, rows)
     with files.replacing(path) as temporary:
-        np.save(temporary, features)
+        _write(temporary, build().model, data.pixels)
     return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+
+
+def _write(path: Path, model: keras.Model, pixels: npt.NDArray[Any]) -> None:
+    """Compute the features of all images, a chunk at a time: they need not fit into memory."""
+    shape = (len(pixels), int(model.output_shape[-1]))
+    features = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    for start in range(0, len(pixels), CHUNK):
+        rows = np.arange(start, min(start + CHUNK, len(pixels)), dtype=np.int64)
+        features[start : start + len(rows)] = predict_rows(model, pixels, rows)
+    features.flush()
 
 
 def _open(path: Path, num: int) -> npt.NDArray[np.float32] | None:

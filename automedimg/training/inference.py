@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from automedimg.data import files, forming, reading
+from automedimg.data import decoding, files, forming, reading
 from automedimg.data.levels import grey_levels
 from automedimg.data.preprocessing import parse_preprocessing
 from automedimg.errors import RunError
@@ -100,7 +100,7 @@ class Classifier:
         Of a file with several images, the first is read.
         """
         size, channels = self.about["image_size"], self.about["channels"]
-        (raw,) = reading.read_parts(path, [""], hint_side=2 * size)
+        (raw,) = reading.read_parts(path, [""], hint_side=decoding.hint_side(size))
         if isinstance(raw, str):
             return None, raw
         return grey_levels(forming.form(raw, self._how, size, channels)), ""

@@ -34,6 +34,7 @@ from automedimg.training.features import cached_features
 from automedimg.training.fit import Fit, Objective, Talk, fit
 from automedimg.training.losses import make_loss
 from automedimg.training.network import Network, freeze_all_but
+from automedimg.training.sampling import epoch_size
 from automedimg.training.trial_data import Side, TrialData, class_weights, save_predictions
 
 WARM_UP_EPOCHS = 5
@@ -133,7 +134,8 @@ class Trial:
     def _patience(self) -> int:
         if self._spec.train != "scratch":
             return self._spec.patience
-        steps = -(-len(self._train.rows) // int(self._spec.fit["batch_size"]))
+        rows = epoch_size(self._train.labels, self._spec.fit.get("sampling", "none"))
+        steps = -(-rows // int(self._spec.fit["batch_size"]))
         return max(self._spec.patience, math.ceil(MIN_STEPS / steps))
 
     def _warm_up(self, network: Network, talk: Talk) -> None:
