@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from automedimg.contracts import DatasetSpec, Event, Notice, StageStarted
+from automedimg.contracts import DatasetSpec, Event, StageStarted
 from automedimg.data import files
 from automedimg.data.notices import leak_in_words
 from automedimg.data.prepare import PreparedData
 from automedimg.data.scan import describe_columns
 from automedimg.evaluation.shortcuts import find_shortcuts
 
-ALARMING_AUC = 0.75
-"""Metadata that predict the label this well, by the lower end of the interval, are a shortcut."""
+ALARMING = ("strong", "clear")
+"""Levels of a shortcut that are said before anything else."""
 
 VERSION = 1
 """Raised whenever shortcuts are measured in another way."""
@@ -36,7 +36,7 @@ def complete_audit(
         spec: The task.
         recognised: What the folder was taken for, if no task was named.
         cache: The folder of the caches; shortcuts of the same data are measured once.
-        listener: Hears about the progress, and of shortcuts.
+        listener: Hears about the progress.
     Returns:
         The data's audit with ``headline`` before it, ``task``, ``recognised``, ``synthetic`` and
         ``shortcut``.
@@ -44,9 +44,6 @@ def complete_audit(
     listener(StageStarted("looking for shortcuts"))
     shortcut = _shortcut(data, len(spec.classes), cache)
     audit = {**data.audit, "shortcut": shortcut}
-    words = shortcut_in_words(shortcut)
-    if words:
-        listener(Notice(words, important=True))
     about = {"task": spec.name, "recognised": recognised or None, "synthetic": data.synthetic}
     return {"headline": headline(audit), **about, **audit}
 
@@ -75,15 +72,9 @@ def headline(audit: Mapping[str, Any]) -> str:
 
 
 def shortcut_in_words(shortcut: Mapping[str, Any]) -> str:
-    """One sentence on what metadata alone tell of the label; empty if that is little."""
-    auc = shortcut["auc"]
-    if auc["value"] is None or auc["low"] is None or auc["low"] < ALARMING_AUC:
-        return ""
-    carriers = ", ".join(name.replace("_", " ") for name in shortcut["carried_by"])
-    return (
-        f"SHORTCUT: without a look at its content, {carriers} alone predict an image's label with "
-        f"AUC {auc['value']:.3f} ({auc['low']:.3f}-{auc['high']:.3f})"
-    )
+    """What metadata alone tell of the label; empty if that is little or nothing."""
+    alarming = shortcut["level"] in ALARMING
+    return f"SHORTCUT: {shortcut['verdict']}".rstrip(".") if alarming else ""
 
 
 def _shortcut(data: PreparedData, num_classes: int, cache: Path) -> dict[str, Any]:

@@ -10,47 +10,89 @@ from automedimg.errors import MetricUndefinedError
 
 
 def out_of_fold(
-    values: FloatArray, labels: IntArray, folds: IntArray, num_classes: int, seed: int
+    values: FloatArray, labels: IntArray, folds: IntArray, num_classes: int, trees: int, seed: int
 ) -> FloatArray:
     """Predict each image with a model that has not seen its fold.
 
-    Gradient boosting over binned values, because it was the quickest of those tried that finds
-    both steps and interactions. It runs on one thread: its loops are so short that on a busy
-    machine more threads wait for one another longer than they work (8 s for 0.2 s of work, seen).
+    Extremely randomised trees: on metadata they rank as well as gradient boosting does, in a
+    tenth of the time where columns are continuous, and they start no threads, of which busy
+    machines have too many already.
 
     Args:
-        values: float array, shape (N, C); NaN where missing.
+        values: float array, shape (N, C).
         labels: int array, shape (N,), values in [0, K).
         folds: int array, shape (N,).
         num_classes: K.
+        trees: How many trees a model has.
         seed: Of the model.
     Returns:
         float array, shape (N, K): probabilities if the classes were equally frequent.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from sklearn.ensemble import ExtraTreesClassifier
 
     probabilities = np.full((len(labels), num_classes), 1.0 / num_classes)
-    with threadpool_limits(1, user_api="openmp"):
-        for fold in np.unique(folds):
-            inside = folds == fold
-            train, seen = values[~inside], labels[~inside]
-            # A column without any value in this fold's training rows can't be binned.
-            usable = ~np.isnan(train).all(axis=0)
-            if not usable.any() or seen.min() == seen.max():
-                continue
-            model = HistGradientBoostingClassifier(
-                max_iter=50,
-                max_leaf_nodes=15,
-                min_samples_leaf=5,
-                early_stopping=False,
-                class_weight="balanced",  # else a fold's mix of classes would shift its scores
-                random_state=seed,
-            )
-            model.fit(train[:, usable], seen)
-            found = model.predict_proba(values[inside][:, usable])
-            probabilities[np.ix_(inside, model.classes_)] = found
+    for fold in np.unique(folds):
+        inside = folds == fold
+        model = ExtraTreesClassifier(
+            n_estimators=trees,
+            min_samples_leaf=max(3, len(labels) // 2000),
+            class_weight="balanced",  # else a fold's mix of classes would shift its scores
+            random_state=seed,
+            n_jobs=1,
+        )
+        model.fit(values[~inside], labels[~inside])
+        probabilities[np.ix_(inside, model.classes_)] = model.predict_proba(values[inside])
     return probabilities
+
+
+def out_of_fold_neighbours(
+    values: FloatArray, labels: IntArray, folds: IntArray, num_classes: int
+) -> FloatArray:
+    """Predict each image from a single column, by the images of other folds with values nearby.
+
+    With one column there is nothing that trees could combine: the mix of classes among the
+    nearest values, averaged over narrow and wide neighbourhoods, ranks as well at once.
+
+    Args:
+        values: float array, shape (N,).
+        labels: int array, shape (N,), values in [0, K).
+        folds: int array, shape (N,).
+        num_classes: K.
+    Returns:
+        float array, shape (N, K): rows sum to 1; equal classes count equally.
+    """
+    probabilities = np.empty((len(labels), num_classes))
+    for fold in np.unique(folds):
+        inside = folds == fold
+        train = np.flatnonzero(~inside)
+        train = train[np.argsort(values[train], kind="stable")]
+        weights = np.zeros((len(train) + 1, num_classes))
+        sizes = np.bincount(labels[train], minlength=num_classes)
+        weights[np.arange(len(train)) + 1, labels[train]] = 1.0 / sizes[labels[train]]
+        sums = np.cumsum(weights, axis=0)
+        shares = [
+            _nearby(values[train], sums, values[inside], reach) for reach in _reaches(len(train))
+        ]
+        probabilities[inside] = np.mean(shares, axis=0)
+    return probabilities
+
+
+def _reaches(num: int) -> tuple[int, ...]:
+    return 1, max(3, num // 300), max(6, num // 75), max(8, num // 20)
+
+
+def _nearby(ordered: FloatArray, sums: FloatArray, wanted: FloatArray, reach: int) -> FloatArray:
+    """Mix of classes among `reach` values on either side; equal values are all in, or all out."""
+    last = len(ordered) - 1
+    left = np.searchsorted(ordered, wanted, side="left")
+    right = np.searchsorted(ordered, wanted, side="right")
+    short = np.maximum(reach - (right - left) // 2, 0)  # equal values may be neighbours enough
+    low, high = np.clip(left - short, 0, last), np.clip(right + short - 1, 0, last)
+    first = np.searchsorted(ordered, ordered[low], side="left")
+    end = np.searchsorted(ordered, ordered[high], side="right")
+    found = sums[end] - sums[first]
+    share: FloatArray = found / found.sum(axis=1, keepdims=True)
+    return share
 
 
 def ranks(probabilities: FloatArray) -> FloatArray:

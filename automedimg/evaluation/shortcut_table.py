@@ -19,6 +19,7 @@ MOST_CATEGORIES = 30
 """Of a column of texts; the rarer ones are taken together."""
 
 _OTHER = 0.0
+_MISSING = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class MetadataTable:
 
     Args:
         names: Of the columns, in the order in which they were given.
-        values: float array, shape (N, C); NaN where a value is missing.
+        values: float array, shape (N, C): ranks of the distinct values in [0, 1], so that neither
+            outliers nor units matter; -1 where a value is missing.
         constant: Names of the columns that hold one value throughout.
     """
 
@@ -58,7 +60,7 @@ def metadata_table(
         values = _numbers(name, [column[row] for row in rows.tolist()], groups)
         if _varies(values):
             names.append(name)
-            arrays.append(values)
+            arrays.append(_ranks(values))
         else:
             constant.append(name)
     stacked = np.column_stack(arrays) if arrays else np.empty((len(rows), 0))
@@ -103,3 +105,11 @@ def _varies(values: FloatArray) -> bool:
     if not known.size:
         return False
     return bool(missing.any() or known.min() < known.max())
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    missing = np.isnan(values)
+    ranked = np.full(len(values), _MISSING)
+    distinct, places = np.unique(values[~missing], return_inverse=True)
+    ranked[~missing] = places / max(len(distinct) - 1, 1)
+    return ranked

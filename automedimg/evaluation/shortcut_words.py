@@ -13,6 +13,7 @@ Level = Literal["strong", "clear", "weak", "none", "unknown"]
 STRONG, CLEAR = 0.9, 0.7
 RULED_OUT = 0.65
 """An interval that ends below this leaves no room for a shortcut that would matter."""
+MOST_NAMED = 4
 FEW_GROUPS = 10
 """Groups of the rarest class below which an interval is too narrow to be trusted."""
 
@@ -55,12 +56,12 @@ def verdict_of(
             text += " A network that does as well may have learned nothing else."
     if random_auc is not None and random_auc >= auc.value + 0.02 and random_auc >= CLEAR:
         text += (
-            f" Where images are split one by one, copies give it away and the same metadata "
-            f"reach {_score(random_auc)}."
+            " Where images are split one by one, an image's metadata meet those of its copies or "
+            f"its patient, and reach {_score(random_auc)}."
         )
     if fewest_groups < FEW_GROUPS:
         text += (
-            f" A class has only {fewest_groups} independent groups of images: "
+            f" One class has only {fewest_groups} independent groups of images: "
             "too few for this interval to be trusted."
         )
     return text
@@ -88,5 +89,7 @@ def _score(value: float) -> str:
 
 
 def _list(names: Sequence[str]) -> str:
-    quoted = [f"`{name}`" for name in names]
+    quoted = [f"`{name}`" for name in names[:MOST_NAMED]]
+    if len(names) > MOST_NAMED:
+        quoted.append(f"{len(names) - MOST_NAMED} more")
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"

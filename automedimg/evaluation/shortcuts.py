@@ -12,7 +12,12 @@ from automedimg.contracts.metrics import FloatArray, IntArray
 from automedimg.errors import DataError
 from automedimg.evaluation.bootstrap import Interval, grouped_bootstrap
 from automedimg.evaluation.shortcut_folds import deal_folds, groups_per_class, sample_rows
-from automedimg.evaluation.shortcut_model import out_of_fold, ranked_auc, ranks
+from automedimg.evaluation.shortcut_model import (
+    out_of_fold,
+    out_of_fold_neighbours,
+    ranked_auc,
+    ranks,
+)
 from automedimg.evaluation.shortcut_table import Column, MetadataTable, metadata_table
 from automedimg.evaluation.shortcut_words import level_of, verdict_of
 
@@ -22,53 +27,65 @@ MOST_ROWS = 20_000
 FEWEST_ROWS = 6_000
 CLOSE_ENOUGH = 0.01
 """What a smaller set of columns may lack of the AUC of all."""
-MOST_SEARCHED = 40
-"""Sets of columns that are tried in search of a small one that suffices."""
+MOST_SEARCHED = 18
+"""Sets of columns tried in search of a small one; beyond it, steps are smaller."""
+MOST_CANDIDATES = 3
+"""Columns, the strongest on their own, that such a smaller step tries."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """The images looked at, and the folds that every set of columns is judged by."""
+    """The images looked at, and the deals of folds that every set of columns is judged by."""
 
     table: MetadataTable
     labels: IntArray
     groups: IntArray
     num_classes: int
-    folds: tuple[IntArray, ...]
+    deals: tuple[IntArray, ...]
     seed: int
 
-    def scores(self, names: Sequence[str], folds: Sequence[IntArray]) -> FloatArray:
-        """Ranks of the out-of-fold probabilities, averaged over several deals of the folds."""
-        values = self.table.values[:, [self.table.names.index(name) for name in names]]
-        found = [
-            out_of_fold(values, self.labels, deal, self.num_classes, self.seed) for deal in folds
-        ]
-        return ranks(np.mean(found, axis=0))
+    def ranked(self, names: Sequence[str], deals: Sequence[IntArray]) -> FloatArray:
+        """Ranks of some columns' out-of-fold probabilities, averaged over deals of the folds."""
+        places = [self.table.names.index(name) for name in names]
+        return ranks(np.mean([self._scores(places, deal) for deal in deals], axis=0))
+
+    def _scores(self, places: Sequence[int], folds: IntArray) -> FloatArray:
+        values = self.table.values[:, places]
+        if len(places) == 1:
+            return out_of_fold_neighbours(values[:, 0], self.labels, folds, self.num_classes)
+        return out_of_fold(values, self.labels, folds, self.num_classes, self.trees, self.seed)
+
+    @property
+    def trees(self) -> int:
+        """Of one model: with more deals of the folds there are more models."""
+        return 10 if len(self.deals) > 2 else 25
 
     def interval(self, names: Sequence[str]) -> Interval:
         """The AUC of some columns with its interval over groups."""
-        # Some 10 ms a resample at the most; percentiles of 400 move by less than a hundredth.
-        resamples = 1000 if self.labels.size * self.num_classes <= 20_000 else 400
+        ranked = self.ranked(names, self.deals)
+        # Percentiles of 400 resamples differ by less than a hundredth from those of many.
+        resamples = 1000 if ranked.size <= 20_000 else 400
         return grouped_bootstrap(
             {"auc": ranked_auc},
             self.labels,
-            self.scores(names, self.folds),
+            ranked,
             self.groups,
             resamples=resamples,
             seed=self.seed,
         )["auc"]
 
     def quick(self, names: Sequence[str]) -> float:
-        """The AUC of some columns by the first deal of the folds alone."""
-        return ranked_auc(self.labels, self.scores(names, self.folds[:1]))
+        """The AUC of some columns; with many images, by the first deal of the folds alone."""
+        deals = self.deals if len(self.deals) > 2 else self.deals[:1]
+        return ranked_auc(self.labels, self.ranked(names, deals))
 
     def random(self) -> float | None:
         """The AUC of all columns with images dealt one by one; None if no group has two."""
-        alone = np.arange(len(self.labels))
-        if len(np.unique(self.groups)) == len(alone):
+        each = np.arange(len(self.labels))
+        if len(np.unique(self.groups)) == len(each):
             return None
-        deal = deal_folds(self.labels, alone, MOST_FOLDS, self.seed)
-        return ranked_auc(self.labels, self.scores(self.table.names, [deal]))
+        deal = deal_folds(self.labels, each, MOST_FOLDS, self.seed)
+        return ranked_auc(self.labels, self.ranked(self.table.names, [deal]))
 
 
 def find_shortcuts(
@@ -82,10 +99,11 @@ def find_shortcuts(
     """Say how well metadata alone predict the class, and which of them do.
 
     Width, height, compression or a scanner's name that go with the label are a shortcut: what
-    a network scores may be theirs. Gradient-boosted trees see the metadata and no pixel, and are
+    a network scores may be theirs. Randomised trees see the metadata and no pixel, and are
     judged as a network should be: on groups they have not seen, in cross-validation stratified by
     class, by AUC (the mean of one-vs-rest for more than two classes), with an interval over
-    groups. Single columns are judged by the same folds.
+    groups. Single columns are judged by the same folds, each by the classes
+    of the images with values nearby.
 
     Above 20,000 images (fewer with many classes) a sample of whole groups is looked at.
 
@@ -99,7 +117,8 @@ def find_shortcuts(
         JSON-ready: ``auc`` (value, low, high) of all columns, None where undefined, and ``reason``
         then; ``level`` (strong, clear, weak, none, unknown); ``verdict``, a sentence or some;
         ``columns`` (name, auc, low, high), strongest first; ``carried_by``, a small set of columns
-        whose AUC is within 0.01 of all; ``constant``, columns that say nothing;
+        whose AUC is within 0.01 of all, or as near to it as adding one at a time comes;
+        ``constant``, columns that say nothing;
         ``auc_random_split``, what images split one by one would give (None without groups);
         ``folds``, ``images``, ``groups`` looked at; ``sampled_from`` (images, groups) or None.
     Raises:
@@ -151,15 +170,18 @@ def _answer(question: _Question, fewest_groups: int) -> dict[str, Any]:
 
 def _carriers(question: _Question, order: Sequence[str]) -> list[str]:
     """Add the column that helps most until nothing is missing that would matter."""
-    enough = question.quick(question.table.names) - CLOSE_ENOUGH
     chosen, rest, tried = [order[0]], list(order[1:]), 1
+    if not rest:
+        return chosen
+    enough = question.quick(question.table.names) - CLOSE_ENOUGH
     reached = question.quick(chosen)
     while reached < enough and rest:
-        # Beyond the limit, columns join by what each is worth on its own.
-        candidates = rest if tried + len(rest) <= MOST_SEARCHED else rest[:1]
+        candidates = rest if tried + len(rest) <= MOST_SEARCHED else rest[:MOST_CANDIDATES]
         found = {name: question.quick([*chosen, name]) for name in candidates}
         tried += len(found)
         best = max(found, key=lambda name: found[name])
+        if found[best] <= reached:
+            break  # with few images the rest is luck
         chosen.append(best)
         rest.remove(best)
         reached = found[best]
@@ -168,7 +190,7 @@ def _carriers(question: _Question, order: Sequence[str]) -> list[str]:
 
 def _repeats(num_images: int) -> int:
     """How often folds are dealt anew: with few images the luck of the deal counts most."""
-    return 5 if num_images < 500 else 2 if num_images < 5000 else 1
+    return 4 if num_images < 500 else 2 if num_images < 5000 else 1
 
 
 def _entry(name: str, auc: Interval) -> dict[str, Any]:

@@ -32,11 +32,15 @@ def _head(run: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
             "training or validation: the scores measure memory as well as skill.**",
             "",
         ]
+    shortcut = result["audit"]["shortcut"]
+    if shortcut["level"] in ("strong", "clear"):
+        lines += [f"**Shortcut: {shortcut['verdict']}**", ""]
     return [
         *lines,
         f"- Classes: {', '.join(run['classes'])}"
         + (f" (positive: {run['positive']})" if run["positive"] else ""),
-        f"- Input: images resized to {run['image_size']} x {run['image_size']}, "
+        f"- Input: images resized to {run['image_size']} x {run['image_size']} "
+        f"({params['preprocessing']}), "
         f"{run['channels']} channel(s), values in [0, 255]",
         f"- Chosen on the validation split by {run['metric_label']}, "
         f"trial {result['best']['trial']}, epoch {result['best']['epoch']}",

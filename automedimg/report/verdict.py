@@ -41,6 +41,7 @@ def verdict(files: RunFiles) -> Verdict:
         ("In images", _meaning(files)),
         ("Test set", _groups(files)),
         ("Opened", opening(files)),
+        ("Shortcuts", _shortcut(files)),
     ]
     return Verdict(_headline(files), tuple(pair for pair in details if pair[1]), True)
 
@@ -111,6 +112,11 @@ def _groups(files: RunFiles) -> str:
         f"{images} in {groups}, a group being {what}. "
         "The interval comes from redrawing groups, not images, so copies do not narrow it."
     )
+
+
+def _shortcut(files: RunFiles) -> str:
+    """How well metadata alone predict the class: what the score has to be compared with."""
+    return str((files.audit.get("shortcut") or {}).get("verdict") or "")
 
 
 def opening(files: RunFiles) -> str:
