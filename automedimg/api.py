@@ -273,7 +273,9 @@ def audit(
     if html is not None:
         from automedimg.report.audit_page import write_audit
 
-        write_audit(Path(html), told, found.listing.picture)
+        withheld = prepared.flagged()
+        show = lambda name: None if name in withheld else found.listing.picture(name)  # noqa: E731
+        write_audit(Path(html), told, show)
     return told
 
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from automedimg.errors import DataError
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".gif"}
+SUFFIXES = {
+    *(".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".gif"),
+    *(".dcm", ".dicom", ".ima"),
+}
 """Of the files in a folder, those that are taken for images."""
 
 

@@ -35,6 +35,13 @@ def show_verdict(console: Console, run: Run) -> None:
             "The scores below measure memory as well as skill; --protocol grouped does not leak.",
             soft_wrap=True,
         )
+    shortcut = result["audit"]["shortcut"]
+    if shortcut["level"] in ("strong", "clear"):
+        console.print(
+            f"[loud]SHORTCUT:[/] {escape(shortcut['verdict'])}\nCompare the scores below; "
+            "--preprocess stretch,crop+pad,crop+pad+standard searches ways that weaken it.",
+            soft_wrap=True,
+        )
     best = result["best"]
     trials = sum(result["trials"].values())
     console.print(

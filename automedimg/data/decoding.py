@@ -49,7 +49,7 @@ class Formed:
         facts: What the file says.
         look: What it looks like.
         stored: Lowest and highest value as stored, in the file's own units.
-        digest: Hash of the pixel values.
+        digest: Hash of the pixel values of one image of many in a file; empty for a whole file.
     """
 
     squares: tuple[forming.Levels, ...]
@@ -81,6 +81,14 @@ def form_all(items: Sequence[Item], wanted: Wanted) -> Iterator[Formed | str]:
         yield from _flush(waiting, wanted, pool)
 
 
+def hint_side(size: int) -> int:
+    """Side below which no JPEG is decoded on its way to a square of this side, in pixels.
+
+    The same for all usual sizes, so that an image looks the same to every audit and search.
+    """
+    return 2 * max(forming.LOOK, size)
+
+
 def num_threads() -> int:
     """Threads that decode: one for each core that this process may use."""
     return max(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4)
@@ -96,12 +104,12 @@ def _flush(
 
 
 def _read_file(path: Path, parts: Sequence[str], wanted: Wanted) -> Iterator[Formed | str]:
-    hint = None if not wanted.ways else 2 * wanted.size
-    for read in reading.read_parts(path, parts, hint_side=hint):
-        yield read if isinstance(read, str) else _form(read, wanted)
+    hint = hint_side(wanted.size if wanted.ways else 0)
+    for part, read in zip(parts, reading.read_parts(path, parts, hint_side=hint), strict=True):
+        yield read if isinstance(read, str) else _form(read, wanted, part)
 
 
-def _form(raw: reading.RawImage, wanted: Wanted) -> Formed:
+def _form(raw: reading.RawImage, wanted: Wanted, part: str) -> Formed:
     stored = (float(raw.values.min()), float(raw.values.max()))
     return Formed(
         squares=tuple(forming.form(raw, way, wanted.size, wanted.channels) for way in wanted.ways),
@@ -109,5 +117,5 @@ def _form(raw: reading.RawImage, wanted: Wanted) -> Formed:
         facts=raw.facts,
         look=forming.look_at(raw),
         stored=stored,
-        digest=hashlib.sha256(raw.values.tobytes()).hexdigest()[:32],
+        digest=hashlib.sha256(raw.values.tobytes()).hexdigest()[:32] if part else "",
     )

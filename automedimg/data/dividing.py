@@ -13,11 +13,11 @@ import numpy.typing as npt
 from automedimg.contracts import DatasetSpec, Record
 from automedimg.data import splits
 from automedimg.data.folds import fold_splits, nested_splits
-from automedimg.data.grouping import Grouping, find_groups
+from automedimg.data.grouping import Copies, Grouping, find_groups
 from automedimg.data.split_files import read_splits_csv
 from automedimg.data.split_given import external_split, published_split
 from automedimg.data.splits import IntArray, SplitArray
-from automedimg.errors import ConfigurationError
+from automedimg.errors import ConfigurationError, DataError
 
 Protocol = Literal["grouped", "published", "upright", "random"]
 """How to split: leak-free; as the publisher did; blind to turned copies; blind to all groups."""
@@ -62,7 +62,7 @@ def divide(
     records: Sequence[Record],
     labels: IntArray,
     digests: Sequence[str],
-    thumbnails: npt.NDArray[np.uint8],
+    copies: Copies,
     grouping: Grouping,
     external: npt.NDArray[np.bool_],
 ) -> tuple[SplitArray, str]:
@@ -74,14 +74,15 @@ def divide(
         records: The images.
         labels: Class index of each, int64 (N,).
         digests: Hash of each one's content.
-        thumbnails: uint8 (N, 64, 64).
+        copies: The near-copies among them.
         grouping: What must not be torn apart.
         external: Which images come from the external folder, bool (N,).
     Returns:
         The side of each image, int8 (N,), and the name of the way that was taken: a protocol,
         ``file`` or ``external``.
     Raises:
-        DataError: a class can't be spread, or the file of splits does not fit.
+        DataError: a class can't be spread, the file of splits does not fit, or the publisher's
+            split is asked for where there is none.
     """
     groups, names = grouping.groups, spec.classes
     test, validation = spec.test_fraction, spec.validation_fraction
@@ -94,12 +95,17 @@ def divide(
         return external_split(external, labels, groups, share, how.seed, names), "external"
     protocol = how.protocol or ("published" if _is_published(records) else "grouped")
     if protocol == "published":
+        if not _is_published(records):
+            raise DataError(
+                f"no split of task `{spec.name}` was published with these images",
+                "leave --protocol out: the default keeps patients and copies on one side",
+            )
         given = [record.split for record in records]
         return published_split(given, labels, groups, fractions, how.seed, names), protocol
     if protocol == "random":
         return splits.random_split(labels, fractions, how.seed, names), protocol
     if protocol == "upright":
-        groups = find_groups(records, digests, thumbnails, "none").groups
+        groups = find_groups(records, digests, copies, "none").groups
     return splits.grouped_split(labels, groups, fractions, how.seed, names), protocol
 
 
@@ -146,4 +152,5 @@ def divide_in_folds(
 
 
 def _is_published(records: Sequence[Record]) -> bool:
-    return any(record.split is not None for record in records)
+    """Whether there are sides: a publisher's training images alone, say, are no split."""
+    return any(record.split not in (None, "train") for record in records)

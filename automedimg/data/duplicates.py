@@ -1,58 +1,40 @@
 """Finds pictures that are copies of one another, so that no split tears them apart.
 
-A copy is the same slice with its contrast, brightness or gamma changed, saved again as JPEG,
-resized, or flipped. Two steps: a matrix product of short vectors picks pairs worth a look, a finer
-correlation decides. The thresholds were chosen by looking at pairs on both sides of them;
-`tests/bench/duplicates_quality.py` measures what they find and what they merge wrongly.
+A copy is the same picture with its contrast, brightness or gamma changed, saved again as JPEG,
+resized, flipped, turned, or with up to 10 % cropped off each side and stretched back. Candidates
+come from what whole pictures show and from the spots that two pictures share; a correlation of
+fine details, laid over each other where one is a crop, decides. The thresholds were chosen by
+looking at pairs on both sides of them; `tests/bench/duplicates_quality.py` measures what they find
+and what they merge wrongly, `tests/bench/duplicates_scale.py` how long that takes.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from automedimg.data.similarity import (
-    SIDE,
-    DetailArray,
-    coarse_vectors,
-    detail_correlation,
-    detail_of,
-    turn_vectors,
-)
+from automedimg.data.copy_confirm import cropped, unmoved
+from automedimg.data.copy_survey import Survey, in_order, survey
+from automedimg.data.copy_turns import ALLOWED, Symmetries
+from automedimg.data.copy_votes import Candidates, join_candidates, shared_spots, strongest
+from automedimg.data.copy_whole import EXHAUSTIVE, compare_all, look_up
+from automedimg.data.similarity import SIDE
+
+__all__ = ["Pairs", "Symmetries", "connected_groups", "find_copies"]
 
 Pairs: TypeAlias = npt.NDArray[np.int64]
 """Shape (P, 2), rows i < j, sorted."""
 
-Symmetries: TypeAlias = Literal["none", "flips", "all"]
-
 _BLANK_RANGE = 4  # grey levels between the darkest and the brightest pixel of an empty picture
 _CHUNK = 512
-
-
-Turn: TypeAlias = Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
-"""Flips or transposes the last two axes of an array."""
-
-
-def _turn(rows: int, columns: int, transpose: bool) -> Turn:
-    def turn(pictures: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        flipped = pictures[..., ::rows, ::columns]
-        return np.swapaxes(flipped, -1, -2) if transpose else flipped
-
-    return turn
-
-
-_FLIPS = tuple(_turn(rows, columns, False) for rows in (1, -1) for columns in (1, -1))
-_TURNS: dict[Symmetries, tuple[Turn, ...]] = {
-    "none": _FLIPS[:1],
-    "flips": _FLIPS,
-    "all": (*_FLIPS, *(_turn(rows, columns, True) for rows in (1, -1) for columns in (1, -1))),
-}
+_LOOKS = 200_000  # candidates looked at, besides two a picture
 
 
 def find_copies(
@@ -60,8 +42,9 @@ def find_copies(
     *,
     symmetries: Symmetries = "flips",
     min_correlation: float = 0.66,
+    min_aligned: float = 0.72,
     min_coarse: float = 0.45,
-    block: int = 512,
+    progress: Callable[[int], None] | None = None,
 ) -> Pairs:
     """Find pairs of pictures that are copies of one another.
 
@@ -70,14 +53,21 @@ def find_copies(
     Blank pictures (less than 4 grey levels between darkest and brightest) are never paired, not
     even with their equals: an empty picture says nothing about where it came from.
 
+    Up to 8192 pictures are all compared with all; more are looked up in an index. Work is bounded
+    where very many look alike: at most 24 candidates of a picture and 200,000 + 2 N in all are
+    looked at closely (100 N where all are compared), so that a crowd of alike pictures is tied
+    together by some of its pairs. The pairs don't depend on the number of threads.
+
     Args:
-        thumbnails: uint8, shape (N, 64, 64), grey, each image stretched to the square.
+        thumbnails: uint8, shape (N, 64, 64), grey, each image stretched to the square. A memory
+            map is read piece by piece.
         symmetries: Which turned copies to look for: none, flips (left-right, top-bottom, both),
             or all, which adds quarter turns and transposes.
         min_correlation: Correlation of the details of a copy, in (0, 1]. Different patients stay
             below 0.45 on brain MRI at full size; 28 x 28 chest X-rays reach 0.71.
+        min_aligned: The same once one picture was laid over the other, which helps strangers too.
         min_coarse: Dot product of the coarse vectors from which a pair is looked at, in (0, 1].
-        block: Rows compared at once; memory is about 5 * block * N bytes besides 13 kB a picture.
+        progress: Called with the number of pictures gone over, the longest step for few pictures.
     Returns:
         int64, shape (P, 2): pairs i < j, sorted. `connected_groups` turns them into groups.
     Raises:
@@ -87,15 +77,18 @@ def find_copies(
         raise ValueError(
             f"expected uint8 (N, {SIDE}, {SIDE}), got {thumbnails.dtype} {thumbnails.shape}"
         )
-    if symmetries not in _TURNS:
-        raise ValueError(f"symmetries must be one of {', '.join(_TURNS)}; got {symmetries!r}")
-    turns = _TURNS[symmetries]
+    if symmetries not in ALLOWED:
+        raise ValueError(f"symmetries must be one of {', '.join(ALLOWED)}; got {symmetries!r}")
+    turns = ALLOWED[symmetries]
     kept, equal = _split_equal(thumbnails)
-    detail = detail_of(thumbnails[kept])
-    found = [equal]
-    for pairs, turn in _candidates(detail, turns, min_coarse, block):
-        correlation = detail_correlation(turn(detail[pairs[:, 0]]), detail[pairs[:, 1]])
-        found.append(kept[pairs[correlation >= min_correlation]])
+    if len(kept) < 2:
+        return np.unique(equal, axis=0)
+    seen = survey(thumbnails, kept, progress)
+    whole = _whole(seen, turns, min_coarse)
+    found = [equal, _confirmed(seen, whole, partial(unmoved, seen, least=min_correlation))]
+    apart = connected_groups(len(thumbnails), np.concatenate(found))[kept]
+    shared = shared_spots(seen.spots, apart, turns, _most(len(kept)))
+    found.append(_confirmed(seen, shared, partial(cropped, seen, least=min_aligned)))
     return np.unique(np.concatenate(found), axis=0)
 
 
@@ -131,28 +124,30 @@ def _split_equal(thumbnails: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int6
     return kept, np.array(pairs, np.int64).reshape(-1, 2)
 
 
-def _candidates(
-    detail: DetailArray,
-    turns: tuple[Turn, ...],
-    min_coarse: float,
-    block: int,
-) -> Iterator[tuple[Pairs, Turn]]:
-    """Yield at most `_CHUNK` pairs i < j at a time, with the turn that brings i nearest to j."""
-    vectors = coarse_vectors(detail)
-    for start in range(0, len(detail), block):
-        rows = slice(start, start + block)
-        best = vectors[rows] @ vectors[start:].T
-        chosen = np.zeros(best.shape, np.int8)
-        for number, turn in enumerate(turns[1:], start=1):
-            # The block is turned, not the rest, so that no second copy of all vectors is needed.
-            dots = turn_vectors(vectors[rows], turn) @ vectors[start:].T
-            chosen[dots > best] = number
-            np.maximum(best, dots, out=best)
-        first, second = np.nonzero(best >= min_coarse)
-        upper = second > first
-        first, second = first[upper], second[upper]
-        number_of = chosen[first, second]
-        for number, turn in enumerate(turns):
-            pairs = np.stack([first, second], axis=1)[number_of == number] + start
-            for chunk in range(0, len(pairs), _CHUNK):
-                yield pairs[chunk : chunk + _CHUNK], turn
+def _most(num: int) -> int:
+    return _LOOKS + 2 * num
+
+
+def _whole(seen: Survey, turns: int, least: float) -> Candidates:
+    """Return the candidates by what whole pictures show."""
+    num = len(seen.kept)
+    if num <= EXHAUSTIVE:
+        return compare_all(seen.pictures(np.arange(num)), turns, least)
+    found = join_candidates(list(look_up(seen.small, turns)))
+    _, first = np.unique(found.pairs[:, 0] * num + found.pairs[:, 1], return_index=True)
+    return strongest(found[first], _most(num))
+
+
+def _confirmed(
+    seen: Survey,
+    candidates: Candidates,
+    is_copy: Callable[[Candidates], npt.NDArray[np.bool_]],
+) -> Pairs:
+    """Return the rows of the candidates that are copies."""
+    parts = [
+        candidates[np.arange(start, min(start + _CHUNK, len(candidates.pairs)))]
+        for start in range(0, len(candidates.pairs), _CHUNK)
+    ]
+    found = [part.pairs[good] for part, good in zip(parts, in_order(is_copy, parts), strict=True)]
+    pairs = np.concatenate(found) if found else np.empty((0, 2), np.int64)
+    return seen.kept[pairs]

@@ -6,6 +6,7 @@ network's range: a CT's 4096 grey values keep apart what 256 would merge.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -22,10 +23,14 @@ Levels: TypeAlias = npt.NDArray[Any]
 THUMBNAIL = 64
 """Side of the grey thumbnails that copies are looked for in."""
 
-_LOOK = 192  # side to which an image is shrunk to find its content
+LOOK = 192
+"""Longer side to which an image is shrunk to be looked at, in pixels."""
+
 _EVEN = 12.0  # grey levels within which a pixel counts as the frame's
+_STEEP = 90.0  # grey levels between neighbours: writing has them, anatomy hardly
 _LEAST_SHARE = 0.01  # of a row or column that must differ for it to be content
 _LEAST_SIDE = 0.2  # a smaller content is no content: the image is kept whole
+_BLANK = 4.0  # grey levels between the 1st and 99th percentile of an empty picture
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow
 _STANDARD = (110.0, 50.0)  # mean and standard deviation of standardised content
 
@@ -39,7 +44,7 @@ class Appearance:
         brightest: 99th percentile.
         mean: Of all pixels.
         border: Mean of the outermost frame, 3 % of the sides wide.
-        corners: Share of strong edges in the four corners, in [0, 1]: writing, markers.
+        corners: Share of steep edges in the four corners, in [0, 1]: writing, markers.
         blank: Whether there is next to nothing in it.
     """
 
@@ -103,14 +108,14 @@ def look_at(raw: RawImage) -> Appearance:
     """Describe what an image looks like at a glance."""
     grey = _small_grey(raw)
     frame = _frame(grey)
-    darkest, brightest = (float(value) for value in np.percentile(grey, (1, 99)))
+    darkest, brightest = _percentiles(grey, (1.0, 99.0))
     return Appearance(
         darkest=darkest,
         brightest=brightest,
         mean=float(grey.mean()),
         border=float(frame.mean()),
         corners=_corner_edges(grey),
-        blank=brightest - darkest < 2.0,
+        blank=brightest - darkest < _BLANK,
     )
 
 
@@ -198,11 +203,17 @@ def _quantised(levels: npt.NDArray[np.float32], *, deep: bool = False) -> Levels
     return quantised
 
 
+def _percentiles(grey: npt.NDArray[np.float32], asked: Sequence[float]) -> list[float]:
+    """Percentiles to the grey level: counting is ten times faster than sorting."""
+    counts = np.cumsum(np.bincount(grey.astype(np.uint8).ravel(), minlength=256))
+    return [float(np.searchsorted(counts, share / 100 * counts[-1])) for share in asked]
+
+
 def _small_grey(raw: RawImage) -> npt.NDArray[np.float32]:
     grey = _grey(raw)
     longest = max(grey.size)
-    if longest > _LOOK:
-        scale = _LOOK / longest
+    if longest > LOOK:
+        scale = LOOK / longest
         grey = _resize(
             grey, (max(1, round(grey.width * scale)), max(1, round(grey.height * scale)))
         )
@@ -219,12 +230,14 @@ def _frame(grey: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _corner_edges(grey: npt.NDArray[np.float32]) -> float:
-    """Share of pixels with a step of 40 grey levels in the corners, an eighth of the sides wide."""
+    """Share of pixels with a writing's steep step in the corners, an eighth of the sides wide."""
     height, width = max(2, grey.shape[0] // 8), max(2, grey.shape[1] // 8)
     corners = [
         grey[rows, columns]
         for rows in (slice(None, height), slice(-height, None))
         for columns in (slice(None, width), slice(-width, None))
     ]
-    steps = [np.abs(np.diff(corner, axis=axis)) > 40.0 for corner in corners for axis in (0, 1)]
-    return float(np.concatenate([step.ravel() for step in steps]).mean()) if steps else 0.0
+    steps = np.concatenate(
+        [np.abs(np.diff(corner, axis=axis)).ravel() for corner in corners for axis in (0, 1)]
+    )
+    return float((steps > _STEEP).mean()) if steps.size else 0.0  # none in a single pixel

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from automedimg.contracts import Record
+from automedimg.data import files
 from automedimg.data.duplicates import Symmetries, connected_groups, find_copies
 from automedimg.data.splits import IntArray
+
+VERSION = 1
+"""Raised whenever other copies would be found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,42 @@ class Grouping:
         return np.concatenate([self.exact, self.near])
 
 
+class Copies:
+    """The near-copies among some pictures, looked for once and kept in a file.
+
+    Args:
+        thumbnails: uint8 (N, 64, 64).
+        folder: Where pairs are kept.
+        key: Hash of the pictures.
+    """
+
+    def __init__(self, thumbnails: npt.NDArray[np.uint8], folder: Path, key: str) -> None:
+        self._thumbnails, self._folder, self._key = thumbnails, folder, key
+
+    def pairs(self, symmetries: Symmetries) -> IntArray:
+        """Return pairs i < j of copies, int64 (P, 2).
+
+        Args:
+            symmetries: Which turned copies count.
+        """
+        path = self._folder / f"{self._key}-{len(self._thumbnails)}-{symmetries}-v{VERSION}.npy"
+        try:
+            known: IntArray = np.load(path, allow_pickle=False)
+            if known.dtype == np.int64 and known.ndim == 2 and known.shape[1] == 2:
+                return known
+        except (OSError, EOFError, ValueError):
+            pass  # not looked for yet, or damaged
+        found = find_copies(self._thumbnails, symmetries=symmetries)
+        files.make_folder(self._folder)
+        with files.replacing(path) as temporary:
+            np.save(temporary, found)
+        return found
+
+
 def find_groups(
     records: Sequence[Record],
     digests: Sequence[str],
-    thumbnails: npt.NDArray[np.uint8],
+    copies: Copies,
     symmetries: Symmetries = "all",
 ) -> Grouping:
     """Find what must not be torn apart.
@@ -46,12 +83,12 @@ def find_groups(
     Args:
         records: The images.
         digests: Hash of each one's content.
-        thumbnails: uint8 (N, 64, 64).
+        copies: Of the same images.
         symmetries: Which turned copies to look for.
     """
     num = len(records)
     exact = _same(digests)
-    near = find_copies(thumbnails, symmetries=symmetries)
+    near = copies.pairs(symmetries)
     same = connected_groups(num, exact)
     near = np.asarray(near[same[near[:, 0]] != same[near[:, 1]]])
     patients = _same([record.group for record in records])

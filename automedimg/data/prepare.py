@@ -15,7 +15,7 @@ from automedimg.contracts.events import Event
 from automedimg.data import audit, finding, notices, pixels, splits
 from automedimg.data.decoding import Wanted
 from automedimg.data.dividing import SplitRequest, divide
-from automedimg.data.grouping import find_groups
+from automedimg.data.grouping import Copies, find_groups
 from automedimg.data.listing import Listing
 from automedimg.data.split_files import SplitRow, write_splits_csv
 from automedimg.data.splits import IntArray, SplitArray
@@ -53,6 +53,12 @@ class PreparedData:
     pixels: pixels.PixelCache
     fingerprint: str
     audit: dict[str, Any]
+
+    def flagged(self) -> set[str]:
+        """Names of the images whose pixels may show a person's name."""
+        flags = self.pixels.scan.flags
+        rows = self.rows.tolist() if flags else ()
+        return {self.records[n].name for n, row in enumerate(rows) if row in flags}
 
     def splits_csv(self, sides: SplitArray | None = None) -> str:
         """A split as CSV text with the columns path, label, group, split.
@@ -97,10 +103,10 @@ def prepare(
 
     listener(StageStarted("looking for copies"))
     digests = [scan.digests[row] for row in rows]
-    thumbnails = _rows_of(decoded.thumbnails(), rows)
-    grouping = find_groups(records, digests, thumbnails)
+    copies = Copies(_rows_of(decoded.thumbnails(), rows), cache / "copies", decoded.key)
+    grouping = find_groups(records, digests, copies)
     external = rows >= len(listing.records) - listing.num_external
-    split, protocol = divide(how, spec, records, labels, digests, thumbnails, grouping, external)
+    split, protocol = divide(how, spec, records, labels, digests, copies, grouping, external)
     set_aside = [
         *listing.set_aside,
         *(SetAside(listing.records[row].name, reason) for row, reason in scan.reasons.items()),

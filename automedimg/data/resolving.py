@@ -10,7 +10,7 @@ from pathlib import Path
 from automedimg.contracts import Dataset, DatasetSpec
 from automedimg.data import finding
 from automedimg.data.listing import Listing, list_records, with_external
-from automedimg.errors import AutomedimgError, ConfigurationError, DataError
+from automedimg.errors import ConfigurationError, DataError
 from automedimg.registry import Catalog
 
 
@@ -117,14 +117,15 @@ def recognise(data: Path, options: Mapping[str, str], catalog: Catalog) -> str:
         raise DataError(
             f"no such folder: `{data}`", "check `--data`; relative paths start at this folder"
         )
-    known = [entry.spec for entry in catalog.datasets.entries()]
-    fitting = [spec.name for spec in known if not spec.generic and _fits(spec, data, {}, catalog)]
+    known = catalog.datasets.in_order()
+    sets = [spec for spec in known if not spec.generic]
+    fitting = [spec.name for spec in sets if _fits(spec, data, options, catalog)]
     if len(fitting) > 1:
         raise DataError(
             f"`{data}` could be any of {', '.join(f'`{name}`' for name in fitting)}",
             "say which with --task",
         )
-    if fitting and not options:
+    if fitting:
         return fitting[0]
     for spec in known:
         if spec.generic and _fits(spec, data, options, catalog):
@@ -174,7 +175,8 @@ def _fits(spec: DatasetSpec, data: Path, options: Mapping[str, str], catalog: Ca
         dataset: Dataset = catalog.datasets.make(spec.name, **chosen)
         root = dataset.locate(data)
         return root is not None and (spec.generic or _is_like(spec, dataset, root))
-    except (AutomedimgError, OSError, ValueError):
+    # Whatever a plugin raises on a folder that is not its own.
+    except Exception:  # noqa: BLE001
         return False
 
 

@@ -33,14 +33,14 @@ class Scan:
         flags: Warnings by row, see `reading.FLAGS`.
         numbers: Columns of numbers, float32 (N,), NaN where unknown: those of the file and the
             look, and tags of the device with a leading ``tag:``.
-        texts: Columns of texts: (codes int16 (N,), the texts that they stand for), -1 if unknown.
+        texts: Columns of texts: (codes int32 (N,), the texts that they stand for), -1 if unknown.
     """
 
     digests: tuple[str, ...]
     reasons: Mapping[int, str]
     flags: Mapping[int, tuple[str, ...]]
     numbers: Mapping[str, npt.NDArray[np.float32]]
-    texts: Mapping[str, tuple[npt.NDArray[np.int16], tuple[str, ...]]]
+    texts: Mapping[str, tuple[npt.NDArray[np.int32], tuple[str, ...]]]
 
     def __len__(self) -> int:
         return len(self.digests)
@@ -86,7 +86,7 @@ class ScanWriter:
         for name, value in _cells(formed):
             if isinstance(value, str):
                 words = self._words.setdefault(name, {})
-                codes = self._codes.setdefault(name, array("h"))
+                codes = self._codes.setdefault(name, array("i"))
                 _put(codes, row, words.setdefault(value, len(words)), -1)
             else:
                 _put(self._numbers.setdefault(name, array("f")), row, float(value), math.nan)
@@ -103,7 +103,7 @@ class ScanWriter:
                 for name, column in self._numbers.items()
             },
             texts={
-                name: (np.array(_filled(codes, num, -1), dtype=np.int16), tuple(self._words[name]))
+                name: (np.array(_filled(codes, num, -1), dtype=np.int32), tuple(self._words[name]))
                 for name, codes in self._codes.items()
             },
         )
@@ -147,10 +147,11 @@ def load(folder: Path, num: int) -> Scan:
     """Read a table of so many rows back.
 
     Raises:
-        OSError, ValueError, KeyError: it is not there, or damaged.
+        OSError, EOFError, ValueError, KeyError, BadZipFile: it is not there, or damaged.
     """
     rest = json.loads((folder / "scan.json").read_text(encoding="utf-8"))
-    with np.load(folder / "scan.npz", allow_pickle=False) as table:
+    # NumPy leaves a file open that it opened and can't make sense of.
+    with (folder / "scan.npz").open("rb") as file, np.load(file, allow_pickle=False) as table:
         columns = {name: table[name] for name in table.files}
     if any(len(column) != num for column in columns.values()):
         raise ValueError("another number of rows")

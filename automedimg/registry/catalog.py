@@ -61,6 +61,10 @@ class Shelf(Generic[S]):
         """The names that `get` accepts."""
         return sorted(name for name, entries in self._entries.items() if len(entries) == 1)
 
+    def in_order(self) -> list[S]:
+        """The specs that `get` returns, in the order in which their plugins list them."""
+        return [entries[0].spec for entries in self._entries.values() if len(entries) == 1]
+
     def conflicts(self) -> dict[str, list[str]]:
         """Names that several plugins claim, with those plugins."""
         return {

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from automedimg.contracts import DatasetSpec, Source, hookimpl, lazy
-from automedimg_tasks import papers
+from automedimg_tasks import generic, papers
 
 _BR35H_PAGE = "https://www.kaggle.com/datasets/ahmedhamada0/brain-tumor-detection"
 
@@ -30,3 +30,4 @@ def automedimg_datasets() -> Iterable[DatasetSpec]:
         channels=3,
     )
     yield from papers.SPECS
+    yield from generic.SPECS

@@ -6,89 +6,110 @@ import os
 import posixpath
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from automedimg.contracts import SetAside
-from automedimg_tasks.folder_files import suffix as suffix_of
+from automedimg_tasks.folder_files import IMAGE_SUFFIXES, has_image_suffix
 
-# As they are tried where a table gives names without suffix.
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".dcm", ".pgm", ".ppm", ".gif")
+_ODD = ("\\", "./", "//")
 
 
 def clean(text: str) -> str:
     """Write a path with forward slashes, without ``.`` and what ``..`` cancels."""
-    return posixpath.normpath(text.strip().replace("\\", "/"))
+    text = text.strip()
+    if not any(odd in text for odd in _ODD) and not text.endswith(("/", "..")):
+        return text
+    return posixpath.normpath(text.replace("\\", "/"))
 
 
 def is_absolute(path: str) -> bool:
     """Whether a path starts at the root of a disk, on any system."""
-    return path.startswith("/") or (len(path) > 1 and path[1] == ":")
+    return path.startswith("/") or path[1:2] == ":"
 
 
 class FileIndex:
-    """The images below a folder, by path, by name and by name without suffix.
+    """The images below a folder, by path and by the end of their path, with and without suffix.
 
-    A path that a table gives is tried as it is, then with a suffix, then as the end of a path: an
-    id such as ``ISIC_0024306`` is found in whichever folder it is.
+    So an id such as ``ISIC_0024306`` is found in whichever folder it is.
 
     Args:
         files: Paths relative to `base`, with forward slashes.
         base: The folder that the table's paths start at.
-        suffix: Appended to every name, e.g. ``.png``; empty tries the usual ones where one lacks.
+        suffix: Appended to names that lack it, e.g. ``.png``; empty finds any.
     """
 
     def __init__(self, files: Sequence[str], base: Path, suffix: str = "") -> None:
         self._files = frozenset(files)
         self._base = base
-        self._suffixes = (suffix,) if suffix else SUFFIXES
-        self._has_suffix = bool(suffix)
-        self._by_name: dict[str, list[str]] = defaultdict(list)
-        for file in files:
-            self._by_name[posixpath.basename(file).casefold()].append(file)
+        self._suffix = suffix
 
     def resolve(self, text: str) -> str | SetAside:
         """Find the file that a table means.
 
         Returns:
-            Its path relative to the base, absolute where the table's is; or why there is none.
+            Its path relative to the base, absolute where it is elsewhere; or why there is none.
         """
         path = clean(text)
+        if self._suffix and not path.endswith(self._suffix):
+            path += self._suffix
+        if path in self._files:
+            return path
         if is_absolute(path):
             return self._absolute(path)
         if path == ".." or path.startswith("../"):
             return SetAside(path, "its path leaves the folder; the option images names another")
-        own = f"{self._base.name}/"
-        for name in self._names(path):
-            if name in self._files:
-                return name
-            if name.startswith(own) and name.removeprefix(own) in self._files:
-                return name.removeprefix(own)
-        for name in self._names(path):
-            ends = self._ending(name)
-            if len(ends) > 1:
-                return SetAside(path, f"{len(ends)} files of that name in different folders")
-            if ends:
-                return ends[0]
-        return SetAside(path, "no such file")
+        # A table may count the data set's own folder among its paths.
+        found = self._ending(path) or self._ending(path.removeprefix(f"{self._base.name}/"))
+        if len(found) > 1:
+            return SetAside(path, f"{len(found)} files of that name")
+        return found[0] if found else SetAside(path, "no such file")
 
-    def _ending(self, name: str) -> list[str]:
-        """Files whose path ends like this, whatever upper and lower case."""
-        end = f"/{name}".casefold()
-        candidates = self._by_name.get(posixpath.basename(name).casefold(), ())
-        return [file for file in candidates if f"/{file}".casefold().endswith(end)]
+    def _ending(self, path: str) -> list[str]:
+        """Files that are called so: at that place, or else whose path ends so."""
+        wanted = path.casefold()
+        # Two indices: "patient/image" keeps 10,000 files called `image.png` apart.
+        ends = self._by_two_names if "/" in wanted else self._by_name
+        candidates = ends.get(_end(wanted, "/" in wanted), ())
+        there = [file for file in candidates if wanted in _names(file)]
+        return there or [
+            file for file in candidates if any(name.endswith(f"/{wanted}") for name in _names(file))
+        ]
 
-    def _names(self, path: str) -> list[str]:
-        """What a file may be called: as it is given, and with a suffix where it has none."""
-        if self._has_suffix and path.endswith(self._suffixes[0]):
-            return [path]
-        with_suffix = [path + suffix for suffix in self._suffixes]
-        if self._has_suffix:
-            return with_suffix
-        return [path] if suffix_of(path) in SUFFIXES else [path, *with_suffix]
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        return self._index(two_names=False)
+
+    @cached_property
+    def _by_two_names(self) -> dict[str, list[str]]:
+        return self._index(two_names=True)
+
+    def _index(self, two_names: bool) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for file in self._files:
+            found[_end(file.casefold(), two_names)].append(file)
+        return dict(found)
 
     def _absolute(self, path: str) -> str | SetAside:
-        for name in self._names(path):
-            if os.path.isfile(name):  # noqa: PTH113 (Path would be slow for 200,000 of them)
-                inside = os.path.relpath(name, self._base).replace(os.sep, "/")
-                return inside if inside in self._files else name
-        return SetAside(path, "no such file")
+        inside = os.path.relpath(path, self._base).replace(os.sep, "/")
+        if inside in self._files:
+            return inside
+        found = [] if inside.startswith("../") else self._ending(inside)
+        if len(found) == 1:
+            return found[0]
+        there = os.path.isfile(path)  # noqa: PTH113 (Path would be slow for 200,000 of them)
+        return path if there else SetAside(path, "no such file")
+
+
+def _end(path: str, two_names: bool) -> str:
+    """The last name of a path, or the last two, without the suffix of an image."""
+    parent, _, name = path.rpartition("/")
+    stem, dot, end = name.rpartition(".")
+    last = stem if dot and f".{end}" in IMAGE_SUFFIXES else name
+    return f"{parent.rpartition('/')[2]}/{last}" if two_names else last
+
+
+def _names(file: str) -> set[str]:
+    """What a table may call a file, in one case: with the suffix of an image and without."""
+    folded = file.casefold()
+    return {folded, folded.rpartition(".")[0]} if has_image_suffix(folded) else {folded}

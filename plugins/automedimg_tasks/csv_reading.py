@@ -51,7 +51,7 @@ class Reading:
         base: What the table's paths are relative to.
         table: Name of the file.
         rows: All of them.
-        index: The images below `base`.
+        resolved: The file of each row, relative to `base`, or why there is none.
         path: Column of the files.
         label: Column of the labels.
         group: Column of the patients, if there is one.
@@ -63,7 +63,7 @@ class Reading:
     base: Path
     table: str
     rows: list[Row]
-    index: FileIndex
+    resolved: list[str | SetAside]
     path: str
     label: str
     group: str | None
@@ -78,8 +78,8 @@ class Reading:
             f"patients in `{self.group}`" if self.group else "no column of patients",
             f"the publisher's split in `{self.split}`" if self.split else "",
         ]
-        resolved = (self.index.resolve(row[self.path]) for row in self.rows)
-        used = {path for path in resolved if isinstance(path, str) and not is_absolute(path)}
+        found = {path for path in self.resolved if isinstance(path, str)}
+        used = {path for path in found if not is_absolute(path)}
         unnamed = self.num_files - len(used)
         parts.append(f"{unnamed:,} images not in the table" if unnamed > 0 else "")
         return "; ".join(part for part in parts if part)
@@ -116,7 +116,8 @@ def open_table(root: Path, table: Path, choice: Choice) -> Reading:
     )
     taken = [column for column in (path, label, group) if column]
     split = _split(table.name, rows, taken, choice.split)
-    return Reading(root, base, table.name, rows, index, path, label, group, split, len(files))
+    resolved = [index.resolve(row[path]) for row in rows]
+    return Reading(root, base, table.name, rows, resolved, path, label, group, split, len(files))
 
 
 def find_path_column(

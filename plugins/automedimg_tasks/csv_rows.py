@@ -22,7 +22,7 @@ def table_records(reading: Reading, classes: Collection[str] = ()) -> Iterator[R
     Raises:
         DataError: not one of the files is there.
     """
-    resolved = [reading.index.resolve(row[reading.path]) for row in reading.rows]
+    resolved = reading.resolved
     if not any(isinstance(path, str) for path in resolved):
         raise DataError(
             f"none of the {len(resolved):,} files that column `{reading.path}` of "
@@ -66,21 +66,24 @@ def row_group(row: Row, column: str | None) -> str | None:
 
 def _contradictions(reading: Reading, resolved: list[str | SetAside]) -> dict[str, str]:
     """Files that the table gives several labels or sides, with the reason to set them aside."""
-    labels: dict[str, set[str]] = defaultdict(set)
-    sides: dict[str, set[str]] = defaultdict(set)
+    said: dict[str, tuple[str, str]] = {}
+    others: dict[str, set[tuple[str, str]]] = defaultdict(set)
     for row, path in zip(reading.rows, resolved, strict=True):
         if isinstance(path, str):
-            labels[path].add(parse_label(row[reading.label]) or "none")
-            sides[path].add(row[reading.split] if reading.split else "")
-    found = {
-        path: f"on several sides of the split in `{reading.table}`"
-        for path, names in sides.items()
-        if len(names) > 1
-    }
-    for path, names in labels.items():
-        if len(names) > 1:
-            found[path] = f"several labels in `{reading.table}`: {', '.join(sorted(names))}"
-    return found
+            says = (
+                parse_label(row[reading.label]) or "none",
+                row[reading.split] if reading.split else "",
+            )
+            if says != said.setdefault(path, says):
+                others[path] |= {says, said[path]}
+    return {path: _contradiction(reading.table, both) for path, both in others.items()}
+
+
+def _contradiction(table: str, said: Collection[tuple[str, str]]) -> str:
+    labels = sorted({label for label, _ in said})
+    if len(labels) > 1:
+        return f"several labels in `{table}`: {', '.join(labels)}"
+    return f"on several sides of the split in `{table}`"
 
 
 def _from_root(reading: Reading, path: str) -> str:

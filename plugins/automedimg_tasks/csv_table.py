@@ -72,7 +72,7 @@ class CsvTable(Dataset):
                     return level
                 continue
             tables = tables_in(level)
-            if len(tables) == 1 and self._choice != Choice():
+            if len(tables) == 1 and self._is_meant:
                 return level
             fitting = [table for table in tables if self._fits(level, table)]
             if fitting:
@@ -100,6 +100,11 @@ class CsvTable(Dataset):
         from automedimg_tasks.csv_sample import write_table_sample
 
         write_table_sample(folder, seed)
+
+    @property
+    def _is_meant(self) -> bool:
+        """Whether the user named something that only a table has; others have patients too."""
+        return replace(self._choice, group="") != Choice()
 
     def _read(self, root: Path) -> Reading:
         if root not in self._readings:

@@ -10,7 +10,7 @@ from pathlib import Path
 from automedimg.contracts import Dataset, DatasetSpec, Record, SetAside, pseudonym
 from automedimg.errors import ConfigurationError, DataError
 from automedimg_tasks.folder_files import holds_image, images_beside, list_files
-from automedimg_tasks.folder_layout import Layout, find_layout
+from automedimg_tasks.folder_layout import Layout, find_layout, last_wrapped
 from automedimg_tasks.layout import MARKER
 from automedimg_tasks.tables import quoted
 from automedimg_tasks.tables_classes import MAX_CLASSES, choose_classes, parse_names
@@ -45,7 +45,11 @@ class Folder(Dataset):
 
     def records(self, root: Path) -> Iterable[Record | SetAside]:
         """List the images by split, class and natural order, then those without a class."""
-        return folder_records(root, self._layout(root), self._group)
+        layout = self._layout(root)
+        if self._classes:
+            kept = tuple(folder for folder in layout.folders if folder.label in self._classes)
+            layout = replace(layout, folders=kept)
+        return folder_records(root, layout, self._group)
 
     def specialise(self, spec: DatasetSpec, root: Path) -> DatasetSpec:
         """Fill in the classes, and say what was found."""
@@ -66,15 +70,11 @@ class Folder(Dataset):
     def _layout(self, root: Path) -> Layout:
         layout = find_layout(root, self._classes)
         if layout is None:
-            found = [root.name] if holds_image(root) else []
-            self._choose(found, root)
+            self._choose([last_wrapped(root).name] if holds_image(root) else [], root)
             raise DataError(
-                f"`{root.name}` has no folders of images in it",
-                "put the images of each class into a folder of its own",
+                f"`{root.name}` has no folders of the classes {quoted(self._classes)}",
+                "write the names of the folders as they are, between commas",
             )
-        if self._classes:
-            kept = tuple(f for f in layout.folders if f.label in self._classes)
-            layout = replace(layout, folders=kept)
         return layout
 
     def _choose(self, labels: Iterable[str], root: Path) -> tuple[str, ...]:

@@ -80,6 +80,16 @@ def find_layout(
     return None
 
 
+def last_wrapped(folder: Path) -> Path:
+    """Follow a folder to its only folder of images, to that one's, and so on."""
+    for _ in range(SEARCH_DEPTH):
+        children = _children(folder, holds_image, set())
+        if len(children) != 1:
+            break
+        folder = children[0]
+    return folder
+
+
 def _children(folder: Path, holds: Holds, named: set[str]) -> list[Path]:
     never = _COMPANIONS - named
     return [child for child in searchable_folders(folder, never) if holds(child)]

@@ -19,8 +19,10 @@ from automedimg.errors import DataError
 _MAX_LABEL_BYTES = 2**31
 _SAVE_AS = "save it again with numpy.savez(file, images=..., labels=...)"
 # What zipfile and NumPy raise at damaged files; SyntaxError comes from headers.
-_DAMAGED = (OSError, ValueError, KeyError, EOFError, SyntaxError, zlib.error, zipfile.BadZipFile)
-_DAMAGED += (NotImplementedError, RuntimeError, UnicodeError, OverflowError, MemoryError)
+_DAMAGED: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, KeyError, EOFError, SyntaxError, zlib.error, zipfile.BadZipFile),
+    *(NotImplementedError, RuntimeError, OverflowError, MemoryError),
+)
 
 
 @dataclass(frozen=True, slots=True)

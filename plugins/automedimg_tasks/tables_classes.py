@@ -6,6 +6,7 @@ import csv
 import difflib
 import re
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 
 from automedimg.contracts import SplitName
 from automedimg.errors import ConfigurationError, DataError
@@ -49,6 +50,7 @@ def parse_names(text: str) -> tuple[str, ...]:
     return names
 
 
+@lru_cache(maxsize=4096)
 def parse_label(text: str) -> str | None:
     """Tidy a label up: ``1.0`` is ``1``; None where it says that there is none."""
     text = text.strip()

@@ -69,7 +69,23 @@ def test_everything_wrong_with_a_search_is_said_at_once(
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
-        (("search",), "missing option '--task'", "`automedimg search --help`"),
+        (("search",), "Neither a task nor a folder was given", "--data DIR"),
+        (("audit",), "Neither a task nor a folder was given", "--data DIR"),
+        (("split", "--sample"), "Neither a task nor a folder was given", "--task NAME"),
+        (
+            ("split", "--task", "br35h", "--sample", "--inner-folds", "2"),
+            "--inner-folds needs --folds",
+            "split",
+        ),
+        (("split", "--task", "br35h", "--sample", "--folds", "1"), "1 is not in the range", ""),
+        ((*SEARCH, "--option", "slices"), "`slices` is not NAME=VALUE", "search"),
+        ((*SEARCH, "--option", "slices=all"), "has no option `slices`", "it takes no options"),
+        ((*SEARCH, "--preprocess", "croop"), "unknown preprocessing `croop`", "crop, pad"),
+        (
+            (*SEARCH, "--protocol", "random", "--splits", "x.csv"),
+            "exclude each other",
+            "--external-test",
+        ),
         (("search", "--tusk", "br35h"), "no such option", "`automedimg search --help`"),
         ((*SEARCH, "--time", "soon"), "`soon` is not a duration; expected e.g. 90s", "search"),
         ((*SEARCH, "--fix", "frozen"), "`frozen` is not NAME=VALUE", "search"),

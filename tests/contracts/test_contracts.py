@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
@@ -14,14 +15,18 @@ from automedimg.contracts import (
     DatasetSpec,
     Executor,
     Head,
+    Record,
     RunContext,
     ScoreSpec,
+    SetAside,
     Source,
     Strategy,
     TrialSpec,
     When,
     distribution_of,
     is_active,
+    lazy,
+    lazy_attribute,
 )
 from automedimg.errors import AutomedimgError
 
@@ -35,7 +40,7 @@ def trial_spec() -> TrialSpec:
         train="frozen",
         backbone_values={"alpha": 0.35},
         head_values={"units": 32},
-        fit={"optimizer": "adam", "augmentation": 0.3},
+        fit={"optimizer": "adam", "preprocessing": "crop+pad", "augmentation": 0.3},
         weights=None,
         epochs=3,
         patience=2,
@@ -45,12 +50,13 @@ def trial_spec() -> TrialSpec:
 
 
 def run_context() -> RunContext:
-    return RunContext("p.npy", "rows.npz", "features", "abc", ("no", "yés"), "auc", 3, "log.txt")
+    pixels = {"stretch": "p.npy", "crop+pad": "q.npy"}
+    return RunContext(pixels, "rows.npz", "features", "abc", ("no", "yés"), "auc", 3, "log.txt")
 
 
 @pytest.mark.parametrize(
     "job",
-    [trial_spec(), run_context(), ScoreSpec("model.keras", "test", "out.npz")],
+    [trial_spec(), run_context(), ScoreSpec("model.keras", "crop", "test", "out.npz")],
     ids=["trial", "context", "score"],
 )
 def test_jobs_survive_json(job: TrialSpec | RunContext | ScoreSpec) -> None:
@@ -90,6 +96,34 @@ def test_the_second_of_two_classes_is_the_positive_one() -> None:
 
     assert spec("no", "yes").positive == "yes"
     assert spec("a", "b", "c").positive is None
+
+
+def test_an_image_is_called_by_its_file_and_its_part() -> None:
+    assert Record("a/scan.dcm", "no").name == "a/scan.dcm"
+    assert Record("a/scan.dcm", "no", part="3").name == "a/scan.dcm#3"
+    assert Record("all.npz", "no", part="train_images/0").name == "all.npz#train_images/0"
+
+
+def test_a_dataset_that_says_nothing_special_keeps_its_spec(tmp_path: Path) -> None:
+    class Plain(contracts.Dataset):
+        def locate(self, folder: Path) -> Path | None:
+            return folder
+
+        def records(self, root: Path) -> list[Record | SetAside]:
+            return []
+
+        def write_sample(self, folder: Path, *, seed: int = 0) -> None: ...
+
+    spec = DatasetSpec("t", "A task", Plain, ("no", "yes"), Source("Me"))
+    assert Plain().specialise(spec, tmp_path) is spec
+
+
+def test_a_lazy_factory_imports_when_it_is_called_and_hands_on_what_it_is_given() -> None:
+    factory = lazy("fractions:Fraction")
+    assert factory(3, denominator=6) == factory("1/2")
+    with pytest.raises(ModuleNotFoundError):
+        lazy("no_such_module:Thing")()
+    assert lazy_attribute("math:pi")() == pytest.approx(3.14159, abs=1e-4)
 
 
 def test_all_that_is_offered_is_there() -> None:

@@ -14,7 +14,9 @@ import numpy.typing as npt
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from automedimg.contracts import Dataset, DatasetSpec, Record, Source
+from automedimg.contracts import Dataset, DatasetSpec, Record, SetAside, Source
+from automedimg.data.decoding import Item
+from automedimg.data.reading import Facts, RawImage
 
 
 def encode(image: Image.Image, file_format: str, **options: Any) -> bytes:
@@ -41,6 +43,25 @@ def picture(seed: int, contrast: float = 1.0) -> npt.NDArray[np.uint8]:
     noise = gaussian_filter(np.random.default_rng(seed).normal(size=(64, 64)), 1.5)
     values = 128 + contrast * 25 * noise / noise.std()
     return values.round().clip(0, 255).astype(np.uint8)
+
+
+def deep_picture(seed: int, top: int = 4095) -> npt.NDArray[np.uint16]:
+    """A smooth random picture with more than 256 levels, uint16 (64, 64), from 0 to `top`."""
+    noise = gaussian_filter(np.random.default_rng(seed).normal(size=(64, 64)), 1.5)
+    scaled = (noise - noise.min()) / (noise.max() - noise.min())
+    return (scaled * top).round().astype(np.uint16)
+
+
+def raw(values: npt.NDArray[Any], low: float = 0.0, high: float = 255.0) -> RawImage:
+    """An image as a reader returns it."""
+    height, width = values.shape[:2]
+    mode = "RGB" if values.ndim == 3 else "L"
+    return RawImage(values, low, high, Facts(width, height, mode, "PNG"))
+
+
+def whole(paths: Iterable[Path]) -> list[Item]:
+    """Files of one image each, as the decoder is asked for them."""
+    return [(path, "") for path in paths]
 
 
 def write_picture(path: Path, seed: int, contrast: float = 1.0) -> Path:
@@ -73,7 +94,7 @@ class Folders(Dataset):
                 return candidate
         return None
 
-    def records(self, root: Path) -> Iterable[Record]:
+    def records(self, root: Path) -> Iterable[Record | SetAside]:
         for label in self.classes:
             for path in sorted((root / label).glob("*")):
                 patient, at, _ = path.name.partition("@")

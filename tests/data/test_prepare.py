@@ -13,9 +13,22 @@ import pytest
 from data_images import Folders, encode, picture, task, write_classes, write_picture
 from PIL import Image
 
-from automedimg.contracts import Notice, Record, StageAdvanced, StageStarted
+from automedimg.contracts import (
+    Dataset,
+    DatasetSpec,
+    Notice,
+    Record,
+    SetAside,
+    StageAdvanced,
+    StageStarted,
+)
 from automedimg.contracts.events import Event
+from automedimg.data.decoding import Wanted
+from automedimg.data.dividing import SplitRequest
+from automedimg.data.listing import list_records
 from automedimg.data.prepare import PreparedData, prepare
+from automedimg.data.preprocessing import ALL, Preprocessing
+from automedimg.data.reading import FLAGS
 from automedimg.errors import DataError
 
 
@@ -26,13 +39,25 @@ class Prepare:
         self.root, self.cache = folder / "toys", folder / "cache"
         self.heard: list[Event] = []
 
-    def __call__(self, classes: tuple[str, ...] = ("no", "yes"), **settings: Any) -> PreparedData:
+    def __call__(
+        self,
+        classes: tuple[str, ...] = ("no", "yes"),
+        *,
+        dataset: Dataset | None = None,
+        spec: DatasetSpec | None = None,
+        size: int = 16,
+        ways: tuple[Preprocessing, ...] = (Preprocessing(),),
+        **how: Any,
+    ) -> PreparedData:
         self.heard.clear()
-        how: dict[str, Any] = {"size": 16, "protocol": "grouped", "seed": 0}
-        dataset = settings.pop("dataset", Folders(classes))
-        spec = settings.pop("spec", task(classes))
+        spec = spec or task(classes)
         return prepare(
-            spec, dataset, self.root, self.cache, listener=self.heard.append, **(how | settings)
+            spec,
+            list_records(spec, dataset or Folders(classes), self.root),
+            self.cache,
+            wanted=Wanted(size, spec.channels, ways),
+            how=SplitRequest(**how),
+            listener=self.heard.append,
         )
 
     @property
@@ -62,7 +87,7 @@ def test_everything_lines_up(toys: Prepare) -> None:
     assert data.labels.tolist() == [0] * 8 + [1] * 6
     assert data.rows.tolist() == list(range(14))
     assert len(set(data.groups.tolist())) == 14
-    assert np.load(data.pixels.images).shape == (14, 16, 16, 1)
+    assert np.load(data.pixels.images["stretch"]).shape == (14, 16, 16, 1)
     assert not data.synthetic
     assert toys.notices == []
     assert data.audit["images"] == 14
@@ -113,7 +138,7 @@ def test_all_unreadable_gives_the_first_reason(toys: Prepare) -> None:
     for label in ("no", "yes"):
         (toys.root / label).mkdir(parents=True)
         (toys.root / label / "note.jpg").write_text("no picture")
-    with pytest.raises(DataError, match=r"none of the 2 files .*not an image in a known format"):
+    with pytest.raises(DataError, match=r"none of the 2 images .*not an image in a known format"):
         toys()
 
 
@@ -130,7 +155,7 @@ def test_unreadable_files_are_set_aside_and_listed(toys: Prepare) -> None:
     ]
     (notice,) = toys.notices
     assert notice.text.startswith("2 file(s) set aside, e.g. no/002a.jpg: not an image")
-    images = np.load(data.pixels.images)
+    images = np.load(data.pixels.images["stretch"])
     assert all(images[row].any() for row in data.rows)
 
 
@@ -230,6 +255,7 @@ def test_a_random_split_tells_what_it_leaks(toys: Prepare) -> None:
     assert grouped.audit["leakage"]["leaking_images"] == 0
     assert toys.notices == []
     random = toys(protocol="random")
+    patients = {record.path: record.group for record in random.records}
     leakage = random.audit["leakage"]
     in_test = random.splits == 2
     elsewhere = {int(group) for group in random.groups[~in_test]}
@@ -240,6 +266,11 @@ def test_a_random_split_tells_what_it_leaks(toys: Prepare) -> None:
         "test_images": int(in_test.sum()),
         "leaking_images": expected,
         "percent": pytest.approx(100 * expected / in_test.sum(), abs=0.01),
+        "torn_groups": leakage["torn_patients"],
+        "torn_patients": sum(
+            len({side_of(random, path) for path, of in patients.items() if of == patient}) > 1
+            for patient in set(patients.values())
+        ),
     }
     (notice,) = toys.notices
     assert notice.important
@@ -254,12 +285,15 @@ def test_the_fingerprint_knows_pixels_labels_and_split(toys: Prepare) -> None:
     assert toys().splits.tolist() == first.splits.tolist()
     other_seed = toys(seed=1)
     assert other_seed.splits.tolist() != first.splits.tolist()
-    fingerprints = {first.fingerprint, other_seed.fingerprint, toys(size=32).fingerprint}
+    # How images are formed is the search's choice, not what the data are.
+    assert toys(size=32).fingerprint == first.fingerprint
+    assert toys(ways=ALL).fingerprint == first.fingerprint
+    fingerprints = {first.fingerprint, other_seed.fingerprint}
     write_picture(toys.root / "no" / "000.png", 999)
     fingerprints.add(toys().fingerprint)
     (toys.root / "no" / "001.png").rename(toys.root / "yes" / "new.png")
     fingerprints.add(toys().fingerprint)
-    assert len(fingerprints) == 5
+    assert len(fingerprints) == 4
 
 
 def test_a_partial_download_is_told(toys: Prepare) -> None:
@@ -298,4 +332,86 @@ def test_three_classes_and_mixed_files(toys: Prepare) -> None:
     data = toys(classes)
     assert data.audit["classes"] == {"benign": 6, "early": 7, "pro": 7}
     assert sorted(set(data.labels.tolist())) == [0, 1, 2]
-    assert set(data.pixels.modes) == {"L", "RGB", "I;16"}
+    assert data.audit["modes"] == {"L": 18, "I;16": 1, "RGB": 1}
+    assert data.audit["bits"] == {"8": 19, "16": 1}
+    assert data.audit["formats"] == {"PNG": 19, "JPEG": 1}
+    images = np.load(data.pixels.images["stretch"])
+    assert images.dtype == np.uint16
+
+
+def test_what_the_plugin_set_aside_is_told_with_the_unreadable(toys: Prepare) -> None:
+    class Half(Folders):
+        def records(self, root: Path) -> list[Record | SetAside]:
+            return [SetAside("no/unlabelled.png", "no label in labels.csv"), *super().records(root)]
+
+    write_classes(toys.root, {"no": 4, "yes": 4})
+    (toys.root / "yes" / "empty.png").touch()
+    data = toys(dataset=Half())
+    assert data.audit["unreadable"] == [
+        {"path": "no/unlabelled.png", "reason": "no label in labels.csv"},
+        {"path": "yes/empty.png", "reason": "empty file"},
+    ]
+    assert toys.notices[0].text.startswith("2 file(s) set aside, e.g. no/unlabelled.png: no label")
+
+
+class Stacked(Dataset):
+    """All images of a class in one npz file."""
+
+    def locate(self, folder: Path) -> Path | None:
+        return folder
+
+    def records(self, root: Path) -> list[Record]:
+        return [
+            Record(path.name, path.stem, part=f"images/{row}")
+            for path in sorted(root.glob("*.npz"))
+            for row in range(len(np.load(path)["images"]))
+        ]
+
+    def write_sample(self, folder: Path, *, seed: int = 0) -> None: ...
+
+
+def test_images_of_one_file_are_told_apart_and_equal_ones_tied(toys: Prepare) -> None:
+    toys.root.mkdir()
+    no, yes = (np.stack([picture(first + i) for i in range(6)]) for first in (0, 100))
+    no[4] = no[1]
+    for name, images in (("no", no), ("yes", yes)):
+        np.savez(toys.root / f"{name}.npz", images=images)
+    data = toys(dataset=Stacked())
+    assert len({record.name for record in data.records}) == 12
+    assert data.audit["duplicates"] == [["no.npz#images/1", "no.npz#images/4"]]
+    assert data.groups[1] == data.groups[4]
+    assert data.splits[1] == data.splits[4]
+    assert len(set(data.groups.tolist())) == 11
+    assert "no.npz#images/4" in data.splits_csv()
+
+
+def test_a_split_can_be_read_back_from_its_own_table(toys: Prepare, tmp_path: Path) -> None:
+    write_classes(toys.root, {"no": 8, "yes": 8})
+    write_picture(toys.root / "no" / 'odd, "name"; é.png', 77)
+    first = toys(seed=3)
+    (tmp_path / "splits.csv").write_text(first.splits_csv(), encoding="utf-8")
+    again = toys(seed=5, file=tmp_path / "splits.csv")
+    assert again.protocol == "file"
+    assert again.splits.tolist() == first.splits.tolist()
+    assert again.fingerprint == first.fingerprint
+    turned = np.roll(first.splits, 1)
+    assert first.splits_csv(turned) != first.splits_csv()
+
+
+def test_a_heavy_imbalance_is_told(toys: Prepare) -> None:
+    write_classes(toys.root, {"no": 40, "yes": 4})
+    toys()
+    (notice,) = toys.notices
+    assert notice.text.startswith("class `no` has 10 times as many images as `yes`")
+
+
+def test_what_a_file_warns_of_is_told_loudly(toys: Prepare) -> None:
+    write_classes(toys.root, {"no": 4, "yes": 4})
+    first = toys()
+    scan = first.pixels.scan_folder / "scan.json"
+    told = json.loads(scan.read_text())
+    told["flags"] = {"2": ["burned-in"]}
+    scan.write_text(json.dumps(told))
+    data = toys()
+    assert [w["examples"] for w in data.audit["warnings"]] == [["no/002.png"]]
+    assert Notice(f"1 image(s): {FLAGS['burned-in']}", important=True) in toys.notices

@@ -29,6 +29,7 @@ class Options:
     openings: int = 1
     direction: str = "maximize"
     seed: int = 0
+    shortcut: dict[str, Any] = field(default_factory=lambda: {"level": "none", "verdict": ""})
     run: dict[str, Any] = field(default_factory=dict)
 
 
@@ -77,6 +78,9 @@ def _trial(number: int, options: Options, rng: np.random.Generator) -> TrialResu
         "batch_size": int(rng.choice([16, 32, 64])),
         "optimizer": str(rng.choice(["adam", "adamw", "sgd"])),
         "class_weight": None,
+        "loss": "crossentropy",
+        "sampling": "none",
+        "preprocessing": str(rng.choice(["stretch", "crop+pad"])),
     }
     epochs = int(rng.integers(6, 30))
     if number in (4, 17):
@@ -138,6 +142,8 @@ def _run(options: Options) -> dict[str, Any]:
         "format": 1,
         "automedimg": "0.1.0",
         "task": "br35h" if two else "leukemia",
+        "task_options": {},
+        "recognised": "",
         "synthetic": options.synthetic,
         "data": "/home/somebody-private/data/Br35H",
         "protocol": options.protocol,
@@ -150,6 +156,7 @@ def _run(options: Options) -> dict[str, Any]:
         "heads": ["dense"],
         "fix": {},
         "image_size": 128,
+        "preprocessings": ["stretch", "crop+pad"],
         "channels": 3,
         "classes": list(options.classes),
         "positive": options.classes[1] if two else None,
@@ -173,6 +180,11 @@ def _audit(options: Options) -> dict[str, Any]:
     share = 1 / len(options.classes)
     leaking = 412 if options.protocol == "random" else 0
     return {
+        "headline": "Nothing alarming",
+        "task": "br35h",
+        "recognised": None,
+        "synthetic": options.synthetic,
+        "shortcut": options.shortcut,
         "images": 2999,
         "classes": {name: round(2999 * share) for name in options.classes},
         "unreadable": [
@@ -198,6 +210,8 @@ def _audit(options: Options) -> dict[str, Any]:
             "test_images": 600,
             "leaking_images": leaking,
             "percent": 100 * leaking / 600,
+            "torn_groups": leaking // 2,
+            "torn_patients": 0,
         },
     }
 

@@ -12,6 +12,7 @@ from report_runs import Options, write_run
 from automedimg.contracts.trials import TrialResult
 from automedimg.errors import RunError
 from automedimg.report import write_report
+from automedimg.report.card import write_card
 
 LEAK = (
     "412 of 600 test images (68.7 %) have a copy of themselves, or another image of the same "
@@ -137,3 +138,36 @@ def test_a_result_without_a_model_is_no_verdict(tmp_path: Path):
     path.write_text(json.dumps(result), encoding="utf-8")
     html = write_report(tmp_path / "run", trials).read_text(encoding="utf-8")
     assert "the run holds no complete test result" in headline(html)
+
+
+SHORTCUT = {
+    "level": "strong",
+    "verdict": "<width> alone predicts the class with AUC 0.970, without a look at the image.",
+}
+
+
+def test_a_shortcut_is_told_beside_the_score(render):
+    told = "&lt;width&gt; alone predicts the class with AUC 0.970"
+    html = render(shortcut=SHORTCUT)
+    assert html.index(told) < html.index('id="scores"')
+    assert "<width>" not in html
+
+
+def test_the_card_of_a_model_warns_of_what_its_scores_may_owe(tmp_path: Path):
+    for name, options in (
+        ("plain", Options()),
+        ("weak", Options(shortcut=SHORTCUT | {"level": "weak"})),
+        ("warned", Options(shortcut=SHORTCUT, protocol="random", synthetic=True)),
+    ):
+        folder = tmp_path / name
+        write_run(folder, options)
+        run, result = (json.loads((folder / f"{n}.json").read_text()) for n in ("run", "result"))
+        write_card(tmp_path / f"{name}.md", run, result)
+    plain, weak, warned = (
+        (tmp_path / f"{name}.md").read_text(encoding="utf-8")
+        for name in ("plain", "weak", "warned")
+    )
+    for warning in ("SYNTHETIC", "68.7 %", "**Shortcut: <width> alone"):
+        assert warning in warned
+        assert warning not in plain + weak
+    assert re.search(r"resized to 128 x 128 \((stretch|crop\+pad)\)", plain)

@@ -29,7 +29,7 @@ def collect(executor: LocalExecutor, number: int, timeout_s: float = 60) -> list
 
 
 def job(folder: Path) -> ScoreSpec:
-    return ScoreSpec(str(folder / "nothing.keras"), "test", str(folder / "out.npz"))
+    return ScoreSpec(str(folder / "nothing.keras"), "stretch", "test", str(folder / "out.npz"))
 
 
 def test_a_job_without_a_context_fails_and_the_next_one_runs(executor, tmp_path):

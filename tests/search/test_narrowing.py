@@ -26,6 +26,7 @@ class Builder:
         self.folder = folder
         self.heard: list[Notice] = []
         self.catalog: Catalog = catalog_of(net=Net, plain=Plain)
+        self.preprocessings: tuple[str, ...] = ("stretch",)
 
     def have(self, *weights: Any) -> None:
         for found in weights:
@@ -34,7 +35,13 @@ class Builder:
     def __call__(self, *backbones: str, heads: tuple[str, ...] = (), **fix: Any) -> SearchSpace:
         dotted = {name.replace("__", "."): value for name, value in fix.items()}
         store = WeightStore([self.folder], download=False)
-        return build_space(self.catalog, Wanted(backbones, heads, dotted), store, self.heard.append)
+        wanted = Wanted(backbones, heads, dotted, self.preprocessings)
+        return build_space(self.catalog, wanted, store, self.heard.append)
+
+
+def fixed(space: SearchSpace) -> dict[str, Any]:
+    """What is fixed beside the only way that images are formed."""
+    return {name: value for name, value in space.fixed.items() if name != "preprocessing"}
 
 
 @pytest.fixture
@@ -47,7 +54,7 @@ def test_all_components_are_taken_by_default(build: Builder) -> None:
     space = build()
     assert list(space.backbones) == ["net", "plain"]
     assert list(space.heads) == ["dense"]
-    assert space.fixed == {}
+    assert fixed(space) == {}
     assert build.heard == []
 
 
@@ -90,17 +97,17 @@ def test_a_backbone_that_can_not_be_loaded_is_left_out_unless_asked_for(build: B
 
 def test_a_bare_name_is_fixed_wherever_it_is(build: Builder) -> None:
     build.have(SMALL, LARGE)
-    assert build(alpha="1.0").fixed == {"net.alpha": 1.0}
-    assert build(learning_rate="1e-4").fixed == {"learning_rate": 1e-4}
+    assert fixed(build(alpha="1.0")) == {"net.alpha": 1.0}
+    assert fixed(build(learning_rate="1e-4")) == {"learning_rate": 1e-4}
     build.catalog = catalog_of(net=Net, twin=Net)
-    assert build(alpha="0.35").fixed == {"net.alpha": 0.35, "twin.alpha": 0.35}
+    assert fixed(build(alpha="0.35")) == {"net.alpha": 0.35, "twin.alpha": 0.35}
 
 
 def test_a_qualified_name_is_fixed_there_only(build: Builder) -> None:
     build.have(SMALL, LARGE)
     build.catalog = catalog_of(net=Net, twin=Net)
-    assert build(twin__alpha="0.35").fixed == {"twin.alpha": 0.35}
-    assert build(dense__units="100").fixed == {"dense.units": 100}
+    assert fixed(build(twin__alpha="0.35")) == {"twin.alpha": 0.35}
+    assert fixed(build(dense__units="100")) == {"dense.units": 100}
 
 
 @pytest.mark.parametrize(
@@ -120,9 +127,9 @@ def test_a_qualified_name_is_fixed_there_only(build: Builder) -> None:
 def test_values_take_the_type_of_the_parameter(
     build: Builder, name: str, given: Any, value: Any
 ) -> None:
-    (fixed,) = build("plain", **{name: given}).fixed.values()
-    assert fixed == value
-    assert type(fixed) is type(value)
+    (found,) = fixed(build("plain", **{name: given})).values()
+    assert found == value
+    assert type(found) is type(value)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +168,20 @@ def test_everything_that_can_not_be_fixed_is_said_at_once(build: Builder) -> Non
     assert "units" in hint
     assert "layers" in hint
     assert "backbone" not in hint
+
+
+def test_one_preprocessing_is_fixed_and_several_are_searched(build: Builder) -> None:
+    build.preprocessings = ("crop",)
+    assert build().fixed == {"preprocessing": "crop"}
+    build.preprocessings = ("stretch", "crop+pad")
+    space = build()
+    assert "preprocessing" not in space.fixed
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    chosen = {space.choose(study.ask()).fit["preprocessing"] for _ in range(20)}
+    assert chosen == {"stretch", "crop+pad"}
+    assert build(preprocessing="crop+pad").fixed == {"preprocessing": "crop+pad"}
+    with pytest.raises(ConfigurationError, match="`preprocessing`: got `pad`, expected one of"):
+        build(preprocessing="pad")
 
 
 def test_fixing_how_to_train_leaves_out_who_can_not(build: Builder) -> None:

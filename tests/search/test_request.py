@@ -96,7 +96,7 @@ def test_a_conflict_stays_a_plugin_error(catalog: Catalog) -> None:
         ({"seed": -1}, "seed is -1, expected 0"),
         (
             {"protocol": "patients"},
-            "unknown protocol `patients`, expected one of grouped, upright, random",
+            "unknown protocol `patients`; expected one of grouped, published, upright, random",
         ),
         ({"sample": True, "data": Path("d")}, "--sample .*either it or --data"),
     ],
@@ -119,6 +119,34 @@ def test_all_that_is_wrong_is_said_at_once(catalog: Catalog) -> None:
     assert "`net`" not in caught.value.message
     for part in ("`toys`", "`auc`", "`net`"):
         assert part in (caught.value.hint or "")
+
+
+def test_data_split_and_preprocessing_are_checked_with_the_rest(catalog: Catalog) -> None:
+    wrong = request(
+        metric="acu",
+        sample=True,
+        data=Path("d"),
+        protocol="random",
+        splits=Path("s.csv"),
+        preprocessings=("crop", "padd"),
+        options={"slices": "all"},
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        wrong.check(catalog)
+    for part in ("`acu`", "either it or --data", "exclude each other", "`padd`"):
+        assert part in caught.value.message
+    with pytest.raises(ConfigurationError, match="task `toys` has no option `slices`"):
+        request(options={"slices": "all"}).check(catalog)
+    with pytest.raises(ConfigurationError, match="Neither a task nor a folder"):
+        request(task=None).check(catalog)
+    with pytest.raises(ConfigurationError, match="no preprocessing given"):
+        request(preprocessings=()).check(catalog)
+
+
+def test_an_unknown_task_is_said_once(catalog: Catalog) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        request(task="toyz", trials=0).check(catalog)
+    assert caught.value.message.count("`toyz`") == 1
 
 
 @pytest.mark.parametrize(

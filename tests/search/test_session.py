@@ -243,7 +243,7 @@ def test_predictions_name_unreadable_files(run: automedimg.Run, data: Path, tmp_
     assert good.label in ("no", "yes") and not good.error
     assert sum((good.probabilities or {}).values()) == pytest.approx(1, abs=1e-4)
     assert (bad.label, bad.error) == ("", "not an image in a known format")
-    assert missing.error == "No such file or directory"
+    assert missing.error == "can't be opened: no such file or directory"
 
 
 def test_what_a_run_is_asked_too_early_is_an_error(tmp_path: Path):

@@ -44,7 +44,7 @@ def context(tmp_path: Path) -> RunContext:
         group=np.arange(60),
     )
     return RunContext(
-        pixels=str(tmp_path / "pixels" / "images.npy"),
+        pixels={"stretch": str(tmp_path / "pixels" / "images.npy")},
         rows=str(tmp_path / "rows.npz"),
         features=str(tmp_path / "features"),
         data_fingerprint="x",
@@ -71,6 +71,9 @@ def make_spec(folder: Path, **changes) -> TrialSpec:
             "optimizer": "adam",
             "weight_decay": 1e-4,
             "class_weight": "none",
+            "loss": "crossentropy",
+            "sampling": "none",
+            "preprocessing": "stretch",
             "augmentation": 0.2,
             "unfreeze": 0.5,
         },
@@ -89,7 +92,7 @@ def test_the_saved_model_gives_the_scores_that_were_recorded(
     from automedimg.training.trial import Trial, forget, score_model
     from automedimg.training.trial_data import TrialData
 
-    data = TrialData(context)
+    data = TrialData(context, "stretch")
     spec = make_spec(tmp_path / "trial", train=train)
     result = Trial(spec, data, load_catalog()).run(Quiet())
     forget()
@@ -109,7 +112,7 @@ def test_cached_features_equal_computed_ones(keras, context: RunContext, tmp_pat
     from automedimg.training.trial_data import TrialData
 
     make_deterministic(0)
-    data = TrialData(context)
+    data = TrialData(context, "stretch")
     backbone = load_catalog().backbones.make("mobilenetv2")
     built = backbone.build(data.input_shape, {"alpha": 0.35}, None)
     spec = make_spec(tmp_path / "trial")
@@ -128,7 +131,7 @@ def test_damaged_features_are_made_anew(keras, context: RunContext, tmp_path: Pa
     from automedimg.training.features import cached_features
     from automedimg.training.trial_data import TrialData
 
-    data = TrialData(context)
+    data = TrialData(context, "stretch")
     backbone = load_catalog().backbones.make("mobilenetv2")
     built = backbone.build(data.input_shape, {"alpha": 0.35}, None)
     spec = make_spec(tmp_path / "trial")
@@ -156,7 +159,7 @@ def test_a_trial_is_the_same_with_and_without_cached_features(
         spec = make_spec(
             tmp_path / str(number), weights=str(weights), head_values=values, number=number
         )
-        results.append(Trial(spec, TrialData(context), load_catalog()).run(Quiet()))
+        results.append(Trial(spec, TrialData(context, "stretch"), load_catalog()).run(Quiet()))
         forget()
     assert results[0]["validation"] == results[1]["validation"]
     assert results[0]["log_loss"] == results[1]["log_loss"]
@@ -166,7 +169,7 @@ def test_frozen_layers_stay_as_they_are(keras, context: RunContext, tmp_path: Pa
     from automedimg.training.network import freeze_all_but
     from automedimg.training.trial_data import TrialData
 
-    data = TrialData(context)
+    data = TrialData(context, "stretch")
     model = (
         load_catalog()
         .backbones.make("mobilenetv2")

@@ -1,0 +1,92 @@
+"""One pass over the pictures: all that candidates for copies are found by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from automedimg.data.copy_index import quantise
+from automedimg.data.copy_spots import Spots, find_spots, join_spots, structure_of
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+_CHUNK = 512
+_THREADS = 2
+_COARSE_SIDE = 32
+_SMALL_SIDE = 16
+_COARSE_GREY = 64  # steps of a coarse value of 1
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What candidates are found by.
+
+    Args:
+        thumbnails: All pictures, uint8 (N, 64, 64), maybe on disk.
+        kept: Rows of those that are compared, int64 (K,). All else counts in these.
+        spots: Their spots.
+        coarse: Their structure in 64ths, int8 (K, 32, 32).
+        small: Their structure as vectors for the index, int8 (K, 256).
+    """
+
+    thumbnails: npt.NDArray[np.uint8]
+    kept: npt.NDArray[np.int64]
+    spots: Spots
+    coarse: npt.NDArray[np.int8]
+    small: npt.NDArray[np.int8]
+
+    def pictures(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """Read the thumbnails of some pictures."""
+        return self.thumbnails[self.kept[rows]]
+
+
+def survey(
+    thumbnails: npt.NDArray[np.uint8],
+    kept: npt.NDArray[np.int64],
+    progress: Callable[[int], None] | None = None,
+) -> Survey:
+    """Go over the pictures once.
+
+    Args:
+        thumbnails: uint8, shape (N, 64, 64).
+        kept: Rows that are compared, int64 (K,).
+        progress: Called with the number of pictures done.
+    """
+
+    def look(start: int) -> tuple[Spots, npt.NDArray[np.int8], npt.NDArray[np.int8]]:
+        detail = structure_of(thumbnails[kept[start : start + _CHUNK]])
+        coarse = _shrink(detail, _COARSE_SIDE)
+        small = quantise(_shrink(detail, _SMALL_SIDE).reshape(len(detail), -1))
+        spread = np.clip(np.rint(coarse * _COARSE_GREY), -127, 127).astype(np.int8)
+        return find_spots(detail, start), spread, small
+
+    spots = []
+    coarse = np.empty((len(kept), _COARSE_SIDE, _COARSE_SIDE), np.int8)
+    small = np.empty((len(kept), _SMALL_SIDE**2), np.int8)
+    starts = range(0, len(kept), _CHUNK)
+    for start, part in zip(starts, in_order(look, starts), strict=True):
+        rows = slice(start, start + _CHUNK)
+        spots.append(part[0])
+        coarse[rows], small[rows] = part[1], part[2]
+        if progress:
+            progress(min(start + _CHUNK, len(kept)))
+    return Survey(thumbnails, kept, join_spots(spots), coarse, small)
+
+
+def in_order(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
+    """Apply a function to items in two threads; results come in the order of the items."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        yield from pool.map(function, items)
+
+
+def _shrink(detail: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:
+    step = detail.shape[-1] // side
+    cells = detail.reshape(len(detail), side, step, side, step)
+    shrunk: npt.NDArray[np.float32] = cells.mean(axis=(2, 4))
+    return shrunk

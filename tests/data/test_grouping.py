@@ -1,0 +1,70 @@
+"""Which images belong together."""
+
+from __future__ import annotations
+
+import numpy as np
+from data_images import picture
+
+from automedimg.contracts import Record
+from automedimg.data.grouping import Grouping, find_groups
+
+
+def thumbnails(*seeds: int, contrast: float = 1.0) -> list[np.ndarray]:
+    return [picture(seed, contrast) for seed in seeds]
+
+
+def group(
+    groups: list[str | None], digests: list[str], seeds: list[int | np.ndarray], **settings: str
+) -> Grouping:
+    """Group images by patient, digest, and either a picture's seed or the picture."""
+    records = [Record(f"{i}.png", "no", patient) for i, patient in enumerate(groups)]
+    drawn = [picture(seed) if isinstance(seed, int) else seed for seed in seeds]
+    return find_groups(records, digests, np.stack(drawn), **settings)  # type: ignore[arg-type]
+
+
+def test_equal_files_are_paired_with_the_first_of_their_kind() -> None:
+    found = group([None] * 6, ["a", "b", "a", "c", "a", "b"], [1, 2, 1, 3, 1, 2])
+    assert found.exact.tolist() == [[0, 2], [0, 4], [1, 5]]
+    assert found.groups.tolist() == [0, 1, 0, 2, 0, 1]
+
+
+def test_equal_files_are_not_near_copies_too() -> None:
+    found = group([None] * 3, ["a", "a", "b"], [1, 1, picture(1, 0.9)])
+    assert found.exact.tolist() == [[0, 1]]
+    assert set(found.near.ravel().tolist()) == {0, 2} or set(found.near.ravel().tolist()) == {1, 2}
+    near_and_exact = {tuple(sorted(pair)) for pair in found.near.tolist()}
+    assert (0, 1) not in near_and_exact
+
+
+def test_patients_tie_their_images_and_the_unknown_stay_alone() -> None:
+    found = group([None, "p1", "p2", "p1", None, "p2"], list("abcdef"), [1, 2, 3, 4, 5, 6])
+    assert found.patients.tolist() == [[1, 3], [2, 5]]
+    assert found.groups.tolist() == [0, 1, 2, 1, 3, 2]
+
+
+def test_ties_of_every_kind_add_up() -> None:
+    """Two equal files, a near-copy of one of them, whose patient has one more image."""
+    found = group([None, None, "p", "p", None], list("aabcd"), [1, 1, picture(1, 0.8), 7, 8])
+    assert found.groups.tolist() == [0, 0, 0, 0, 1]
+    assert len(np.unique(found.copies)) == 3
+
+
+def test_unrelated_images_are_all_alone() -> None:
+    found = group([None] * 4, list("abcd"), [1, 2, 3, 4])
+    for pairs in (found.exact, found.near, found.patients, found.copies):
+        assert pairs.shape == (0, 2)
+        assert pairs.dtype == np.int64
+    assert found.groups.tolist() == [0, 1, 2, 3]
+
+
+def test_turned_copies_are_found_unless_one_looks_away() -> None:
+    images: list[int | np.ndarray] = [picture(1), np.rot90(picture(1)).copy(), picture(2)]
+    assert group([None] * 3, list("abc"), images).groups.tolist() == [0, 0, 1]
+    upright = group([None] * 3, list("abc"), images, symmetries="none")
+    assert upright.groups.tolist() == [0, 1, 2]
+
+
+def test_no_image_is_no_group() -> None:
+    found = find_groups([], [], np.empty((0, 64, 64), np.uint8))
+    assert found.groups.shape == (0,)
+    assert found.copies.shape == (0, 2)
