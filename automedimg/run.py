@@ -40,7 +40,7 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """What was asked, with data fingerprint, seed, versions and devices: `run.json`."""
-        return files.read_json(self.folder / "run.json")  # type: ignore[no-any-return]
+        return files.read_versioned(self.folder / "run.json")  # type: ignore[no-any-return]
 
     @cached_property
     def result(self) -> dict[str, Any] | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+
+INDENT = 12
 
 SHOWN = 5
 """Files or columns that are named of a long list."""
@@ -18,13 +20,11 @@ def show_audit(console: Console, audit: Mapping[str, Any]) -> None:
     console.print(f"[bold]{escape(audit['headline'])}[/]", soft_wrap=True)
     if audit["synthetic"]:
         console.print("[loud]SYNTHETIC images.[/]")
-    table = Table(box=None, padding=(0, 2), show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
     for name, text in [*_contents(audit), *_copies(audit), *_split(audit), *_shortcut(audit)]:
-        if text:
-            table.add_row(name, escape(text))
-    console.print(table)
+        lines = textwrap.wrap(text, max(20, console.width - INDENT), break_on_hyphens=False)
+        for number, line in enumerate(lines):
+            label = name if number == 0 else ""
+            console.print(f"[dim]{label:<{INDENT}}[/]{escape(line)}", soft_wrap=True)
 
 
 def _contents(audit: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -10,7 +10,6 @@ from typing import Literal, TypeAlias
 
 from automedimg.contracts.source import Source
 
-
 SplitName: TypeAlias = Literal["train", "validation", "test"]
 
 

@@ -16,10 +16,10 @@ from automedimg.data.copy_index import quantise
 from automedimg.data.copy_turns import upright
 from automedimg.data.similarity import SIDE, band_detail
 
-PER_PICTURE = 14
+PER_PICTURE = 18
 """Most spots of one picture."""
 
-LARGER = 1.15
+LARGER = 1.18
 """Size of a larger patch. A crop of 10 % on each side makes everything 1.25 times bigger: patches
 of the two sizes meet halfway."""
 
@@ -43,7 +43,7 @@ class Spots:
         place: Row and column, int8 (M, 2).
         patch: What is around it, upright, int8 (M, 49).
         turn: The turn that made the patch upright, int8 (M,).
-        large_patch: The same over a neighbourhood 15 % larger.
+        large_patch: The same over a neighbourhood 18 % larger.
         large_turn: The turn that made the larger patch upright.
     """
 

@@ -109,6 +109,11 @@ def _read_file(path: Path, parts: Sequence[str], wanted: Wanted) -> Iterator[For
         yield read if isinstance(read, str) else _form(read, wanted, part)
 
 
+def _digest(raw: reading.RawImage) -> str:
+    about = f"{raw.values.shape} {raw.values.dtype}".encode()
+    return hashlib.sha256(about + raw.values.tobytes()).hexdigest()[:32]
+
+
 def _form(raw: reading.RawImage, wanted: Wanted, part: str) -> Formed:
     stored = (float(raw.values.min()), float(raw.values.max()))
     return Formed(
@@ -117,5 +122,5 @@ def _form(raw: reading.RawImage, wanted: Wanted, part: str) -> Formed:
         facts=raw.facts,
         look=forming.look_at(raw),
         stored=stored,
-        digest=hashlib.sha256(raw.values.tobytes()).hexdigest()[:32] if part else "",
+        digest=_digest(raw) if part else "",
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from automedimg.errors import RunError
+from automedimg.version import RUN_FORMAT
 
 
 @contextmanager
@@ -52,6 +53,22 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunError(f"can't read `{path}`: {error}") from error
+
+
+def read_versioned(path: Path) -> Any:
+    """Read a JSON file of a run directory that carries the format's number.
+
+    Raises:
+        RunError: it is missing, damaged, or of another format.
+    """
+    data = read_json(path)
+    found = data.get("format") if isinstance(data, dict) else None
+    if found != RUN_FORMAT:
+        raise RunError(
+            f"`{path}` has the format {found}; expected {RUN_FORMAT}",
+            "another version of automedimg wrote it: use that version, or search again",
+        )
+    return data
 
 
 def make_folder(path: Path) -> Path:

@@ -27,6 +27,7 @@ LOOK = 192
 """Longer side to which an image is shrunk to be looked at, in pixels."""
 
 _EVEN = 12.0  # grey levels within which a pixel counts as the frame's
+_MARGIN = 3.0  # standard deviation of a frame in which nothing is seen
 _STEEP = 90.0  # grey levels between neighbours: writing has them, anatomy hardly
 _LEAST_SHARE = 0.01  # of a row or column that must differ for it to be content
 _LEAST_SIDE = 0.2  # a smaller content is no content: the image is kept whole
@@ -189,8 +190,11 @@ def _padded(planes: list[Image.Image], size: int) -> list[Image.Image]:
 def _standardised(levels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Shift and scale all channels alike, by the pixels that differ from the frame."""
     grey = levels.mean(axis=-1)
-    content = levels[np.abs(grey - np.median(_frame(grey))) > _EVEN]
-    content = content if content.size >= 0.01 * levels.size else levels
+    frame = _frame(grey)
+    differs = np.abs(grey - np.median(frame)) > _EVEN
+    # Where the frame is no empty margin, it is content like the rest.
+    margin = frame.std() < _MARGIN and differs.mean() >= _LEAST_SHARE
+    content = levels[differs] if margin else levels
     mean, spread = _STANDARD
     scaled = (levels - content.mean()) * (spread / max(float(content.std()), 1.0)) + mean
     clipped: npt.NDArray[np.float32] = np.clip(scaled, 0.0, 255.0)

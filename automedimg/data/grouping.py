@@ -45,11 +45,13 @@ class Copies:
 
     Args:
         thumbnails: uint8 (N, 64, 64).
-        folder: Where pairs are kept.
+        folder: Where pairs are kept; None keeps none.
         key: Hash of the pictures.
     """
 
-    def __init__(self, thumbnails: npt.NDArray[np.uint8], folder: Path, key: str) -> None:
+    def __init__(
+        self, thumbnails: npt.NDArray[np.uint8], folder: Path | None = None, key: str = ""
+    ) -> None:
         self._thumbnails, self._folder, self._key = thumbnails, folder, key
 
     def pairs(self, symmetries: Symmetries) -> IntArray:
@@ -58,7 +60,10 @@ class Copies:
         Args:
             symmetries: Which turned copies count.
         """
-        path = self._folder / f"{self._key}-{len(self._thumbnails)}-{symmetries}-v{VERSION}.npy"
+        if self._folder is None:
+            return find_copies(self._thumbnails, symmetries=symmetries)
+        name = f"{self._key}-{len(self._thumbnails)}-{symmetries}-v{VERSION}.npy"
+        path = files.make_folder(self._folder) / name
         try:
             known: IntArray = np.load(path, allow_pickle=False)
             if known.dtype == np.int64 and known.ndim == 2 and known.shape[1] == 2:
@@ -66,7 +71,6 @@ class Copies:
         except (OSError, EOFError, ValueError):
             pass  # not looked for yet, or damaged
         found = find_copies(self._thumbnails, symmetries=symmetries)
-        files.make_folder(self._folder)
         with files.replacing(path) as temporary:
             np.save(temporary, found)
         return found

@@ -122,7 +122,7 @@ def recognise(data: Path, options: Mapping[str, str], catalog: Catalog) -> str:
     fitting = [spec.name for spec in sets if _fits(spec, data, options, catalog)]
     if len(fitting) > 1:
         raise DataError(
-            f"`{data}` could be any of {', '.join(f'`{name}`' for name in fitting)}",
+            f"`{data}` could be any of {', '.join(f'`{name}`' for name in sorted(fitting))}",
             "say which with --task",
         )
     if fitting:

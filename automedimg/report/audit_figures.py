@@ -125,7 +125,7 @@ def shortcut_figure(shortcut: Mapping[str, Any]) -> Markup | None:
     drawn = [row for row in rows if finite(row[1]) is not None]
     if not drawn or finite(whole.get("value")) is None:
         return None
-    ends = [end for row in drawn for end in row[1:] if finite(end) is not None]
+    ends = [end for row in drawn for value in row[1:] if (end := finite(value)) is not None]
     first = min(0.4, int(10 * min(ends)) / 10)
     carried = {str(name) for name in shortcut.get("carried_by") or ()}
     height = TOP + ROW * len(drawn) + 44

@@ -22,9 +22,8 @@ from automedimg.errors import RunError
 from automedimg.registry import Catalog
 from automedimg.search.request import SearchRequest
 from automedimg.search.space import SearchSpace
-from automedimg.version import __version__
+from automedimg.version import RUN_FORMAT, __version__
 
-FORMAT = 1
 LOCK_FILES = {".lock", ".holder"}
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "optuna", "numpy", "pillow")
 
@@ -83,7 +82,7 @@ def describe_run(
     """Return what `run.json` says of a new run."""
     metric = catalog.metrics.get(request.metric)
     return {
-        "format": FORMAT,
+        "format": RUN_FORMAT,
         "automedimg": __version__,
         "task": spec.name,
         "task_options": dict(request.options),

@@ -271,7 +271,7 @@ class Session:
     def _earlier(self) -> dict[str, Any] | None:
         """What `run.json` says, if this continues a run."""
         path = self._folder / "run.json"
-        return files.read_json(path) if path.is_file() else None
+        return files.read_versioned(path) if path.is_file() else None
 
     def _write_run(self, run: dict[str, Any], stopped_by: str) -> None:
         session = {

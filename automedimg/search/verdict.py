@@ -29,6 +29,7 @@ from automedimg.evaluation import confusion_matrix, interval_scores
 from automedimg.registry import Catalog
 from automedimg.search import models
 from automedimg.search.record import now
+from automedimg.version import RUN_FORMAT
 
 TOLERANCE = {"cpu": 1e-3, "gpu": 2e-2}
 """How far the saved file's probabilities may be from the chosen model's: GPUs round more."""
@@ -113,7 +114,7 @@ class Judge:
             shutil.copyfile(source, temporary)
         names = ("task", "synthetic", "protocol", "classes", "positive", "image_size", "channels")
         about = {name: self.run[name] for name in names}
-        about |= {"format": 1, "trial": best.number, "params": dict(best.params)}
+        about |= {"format": RUN_FORMAT, "trial": best.number, "params": dict(best.params)}
         about |= {"threshold": 0.5 if self.run["positive"] else None}
         about |= {"gradcam_layer": best.gradcam_layer}
         about |= {"preprocessing": best.params["preprocessing"]}

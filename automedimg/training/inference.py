@@ -55,7 +55,7 @@ class Classifier:
                 f"`{folder}` holds no model yet",
                 "finish the search first: the same command with the same `--out` goes on",
             )
-        self.about: dict[str, Any] = files.read_json(folder / "model.json")
+        self.about: dict[str, Any] = files.read_versioned(folder / "model.json")
         self.classes: tuple[str, ...] = tuple(self.about["classes"])
         (self._how,) = parse_preprocessing([self.about["preprocessing"]])
         keras = load_keras()

@@ -15,8 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from automedimg.contracts import FloatArray
-from automedimg.data import finding, places
+from automedimg.data import places
+from automedimg.data.decoding import Wanted
+from automedimg.data.dividing import SplitRequest
 from automedimg.data.prepare import PreparedData, prepare
+from automedimg.data.preprocessing import Preprocessing
+from automedimg.data.resolving import TaskRequest, resolve
 from automedimg.data.splits import TEST, TRAIN
 from automedimg.registry import load_catalog
 from automedimg.training.backend import load_keras
@@ -49,16 +53,14 @@ def main() -> None:
 def read(folder: Path, size: int, protocol: str, seed: int) -> PreparedData:
     """Read, group and split Br35H."""
     catalog = load_catalog()
-    spec, dataset = catalog.datasets.get("br35h"), catalog.datasets.make("br35h")
-    root = finding.find_data(spec, dataset, folder, places.cache_folder())
+    cache = places.cache_folder()
+    found = resolve(TaskRequest("br35h", folder), catalog, cache)
     return prepare(
-        spec,
-        dataset,
-        root,
-        places.cache_folder(),
-        size=size,
-        protocol=protocol,  # type: ignore[arg-type]
-        seed=seed,
+        found.spec,
+        found.listing,
+        cache,
+        wanted=Wanted(size, found.spec.channels, (Preprocessing(),)),
+        how=SplitRequest(protocol, seed),
         listener=lambda _: None,
     )
 
@@ -69,7 +71,7 @@ def extract(data: PreparedData, weights: Path) -> FloatArray:
     from automedimg.training.batches import predict_rows
 
     backbone = load_catalog().backbones.make("mobilenetv2")
-    images = np.load(data.pixels.images, mmap_mode="r")
+    images = np.load(data.pixels.images["stretch"], mmap_mode="r")
     file = weights / "mobilenetv2_1.00_224.weights.h5"
     model = backbone.build(images.shape[1:], {"alpha": 1.0}, file).model
     return predict_rows(model, images, np.arange(len(images))).astype(np.float64)

@@ -11,7 +11,7 @@ from data_images import picture, task
 
 from automedimg.contracts import Record, SplitName
 from automedimg.data.dividing import PROTOCOLS, SplitRequest, divide, divide_in_folds
-from automedimg.data.grouping import find_groups
+from automedimg.data.grouping import Copies, find_groups
 from automedimg.data.splits import TEST, TRAIN, VALIDATION, IntArray, SplitArray, leaking, torn
 from automedimg.errors import ConfigurationError, DataError
 
@@ -31,7 +31,7 @@ class Images:
         self.thumbnails = np.ascontiguousarray(np.stack(drawn))
         self.labels = np.array([int(record.label == "yes") for record in self.records])
         self.digests = [str(number) for number in range(80)]
-        self.grouping = find_groups(self.records, self.digests, self.thumbnails)
+        self.grouping = find_groups(self.records, self.digests, Copies(self.thumbnails))
         self.external = np.zeros(80, bool)
 
     def divide(self, how: SplitRequest, **changes: Any) -> tuple[SplitArray, str]:
@@ -42,7 +42,7 @@ class Images:
             self.records,
             self.labels,
             self.digests,
-            self.thumbnails,
+            Copies(self.thumbnails),
             self.grouping,
             self.external,
         )
@@ -80,7 +80,7 @@ def test_the_random_split_tears_them_apart(images: Images) -> None:
 def test_the_upright_split_keeps_patients_and_is_blind_to_turned_copies() -> None:
     alone = Images()
     alone.records = [Record(record.path, record.label) for record in alone.records]
-    alone.grouping = find_groups(alone.records, alone.digests, alone.thumbnails)
+    alone.grouping = find_groups(alone.records, alone.digests, Copies(alone.thumbnails))
     assert int(alone.grouping.groups.max()) == 39
     splits, name = alone.divide(SplitRequest("upright"))
     assert name == "upright"

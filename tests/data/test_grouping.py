@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
+import pytest
 from data_images import picture
 
 from automedimg.contracts import Record
-from automedimg.data.grouping import Grouping, find_groups
+from automedimg.data import grouping
+from automedimg.data.duplicates import Symmetries
+from automedimg.data.grouping import Copies, Grouping, find_groups
 
 
 def thumbnails(*seeds: int, contrast: float = 1.0) -> list[np.ndarray]:
@@ -19,7 +26,7 @@ def group(
     """Group images by patient, digest, and either a picture's seed or the picture."""
     records = [Record(f"{i}.png", "no", patient) for i, patient in enumerate(groups)]
     drawn = [picture(seed) if isinstance(seed, int) else seed for seed in seeds]
-    return find_groups(records, digests, np.stack(drawn), **settings)  # type: ignore[arg-type]
+    return find_groups(records, digests, Copies(np.stack(drawn)), **settings)  # type: ignore[arg-type]
 
 
 def test_equal_files_are_paired_with_the_first_of_their_kind() -> None:
@@ -65,6 +72,28 @@ def test_turned_copies_are_found_unless_one_looks_away() -> None:
 
 
 def test_no_image_is_no_group() -> None:
-    found = find_groups([], [], np.empty((0, 64, 64), np.uint8))
+    found = find_groups([], [], Copies(np.empty((0, 64, 64), np.uint8)))
     assert found.groups.shape == (0,)
     assert found.copies.shape == (0, 2)
+
+
+def test_copies_are_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    thumbnails = np.stack([picture(0), picture(0)[:, ::-1], picture(1)])
+    searched: list[str] = []
+    real = grouping.find_copies
+
+    def counting(pictures: npt.NDArray[np.uint8], *, symmetries: Symmetries) -> npt.NDArray[Any]:
+        searched.append(symmetries)
+        return real(pictures, symmetries=symmetries)
+
+    monkeypatch.setattr(grouping, "find_copies", counting)
+    first = Copies(thumbnails, tmp_path / "copies", "k").pairs("all")
+    assert first.tolist() == [[0, 1]]
+    again = Copies(thumbnails, tmp_path / "copies", "k").pairs("all")
+    np.testing.assert_array_equal(first, again)
+    assert searched == ["all"]
+    assert Copies(thumbnails, tmp_path / "copies", "k").pairs("none").tolist() == []
+    (kept,) = (tmp_path / "copies").glob("*-all-*")
+    kept.write_bytes(b"torn")
+    np.testing.assert_array_equal(Copies(thumbnails, tmp_path / "copies", "k").pairs("all"), first)
+    assert searched == ["all", "none", "all"]

@@ -139,7 +139,7 @@ def _run(options: Options) -> dict[str, Any]:
         session |= {"ended": "2026-11-21T10:05:12+00:00", "seconds": 312.0, "stopped_by": "trials"}
     two = len(options.classes) == 2
     return {
-        "format": 1,
+        "format": 2,
         "automedimg": "0.1.0",
         "task": "br35h" if two else "leukemia",
         "task_options": {},
