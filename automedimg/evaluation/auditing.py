@@ -18,7 +18,7 @@ from automedimg.evaluation.shortcuts import find_shortcuts
 ALARMING = ("strong", "clear")
 """Levels of a shortcut that are said before anything else."""
 
-VERSION = 1
+VERSION = 2
 """Raised whenever shortcuts are measured in another way."""
 
 

@@ -14,6 +14,8 @@ STRONG, CLEAR = 0.9, 0.7
 RULED_OUT = 0.65
 """An interval that ends below this leaves no room for a shortcut that would matter."""
 MOST_NAMED = 4
+OF_THE_PICTURE = ("border_brightness", "corner_text", "bytes_per_pixel")
+"""Columns that see something of what the picture shows."""
 FEW_GROUPS = 10
 """Groups of the rarest class below which an interval is too narrow to be trusted."""
 
@@ -54,6 +56,11 @@ def verdict_of(
         text = f"{how}, without a look at the anatomy: {score}, carried by {_list(carried_by)}."
         if level != "weak":
             text += " A network that does as well may have learned nothing else."
+        if seen := [name for name in carried_by if name in OF_THE_PICTURE]:
+            text += (
+                f" {_list(seen)} {'is' if len(seen) == 1 else 'are'} measured on the picture: "
+                "where the object reaches the margins, that is no shortcut."
+            )
     if random_auc is not None and random_auc >= auc.value + 0.02 and random_auc >= CLEAR:
         text += (
             " Where images are split one by one, an image's metadata meet those of its copies or "

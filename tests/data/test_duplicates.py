@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, zoom
 
+from automedimg.data.copy_turns import turn
 from automedimg.data.duplicates import Symmetries, connected_groups, find_copies
 from automedimg.data.similarity import detail_correlation, detail_of
 
@@ -92,6 +93,54 @@ def test_turned_copies_are_found_where_asked_for(rows: int, columns: int, transp
         assert len(find_copies(thumbs, symmetries=symmetries)) == found, symmetries
 
 
+def cropped(picture: npt.NDArray[np.float64], sides: tuple[float, ...]) -> npt.NDArray[np.float64]:
+    """Cut shares off top, bottom, left and right of a picture of any size; stretch to 64 x 64."""
+    cut = [round(share * picture.shape[0]) for share in sides]
+    rows, columns = picture.shape[0] - cut[0] - cut[1], picture.shape[1] - cut[2] - cut[3]
+    inner = picture[cut[0] : cut[0] + rows, cut[2] : cut[2] + columns]
+    return zoom(inner, (64 / rows, 64 / columns), order=1, grid_mode=True, mode="nearest")
+
+
+CROPS = [(0.1, 0.0, 0.1, 0.0), (0.0, 0.07, 0.1, 0.1), (0.05, 0.05, 0.05, 0.05), (0, 0, 0, 0.1)]
+
+
+@pytest.mark.parametrize("sides", CROPS)
+@pytest.mark.parametrize("number", [0, 3, 6])
+def test_crops_are_found_however_they_lie(sides: tuple[float, ...], number: int) -> None:
+    rng = np.random.default_rng(number)
+    noise = gaussian_filter(rng.normal(size=(12, 256, 256)), (0, 6, 6))
+    large = 120 + 25 * noise / noise.std()
+    crops = [0.8 * turn(cropped(picture, sides), number) + 10 for picture in large]
+    thumbs = grey(np.stack([*(cropped(picture, (0, 0, 0, 0)) for picture in large), *crops]))
+    pairs = find_copies(thumbs, symmetries="all")
+    assert pairs.tolist() == [[i, i + 12] for i in range(12)]
+    assert bool(len(find_copies(thumbs, symmetries="flips"))) == (number < 4)
+
+
+def test_blank_patches_with_a_speck_are_not_merged() -> None:
+    rng = np.random.default_rng(0)
+    thumbs = np.full((60, 64, 64), 235.0) + rng.normal(0, 0.6, (60, 64, 64))
+    for picture, (row, column) in zip(thumbs, rng.integers(8, 50, (60, 2)), strict=True):
+        picture[row : row + 4, column : column + 3] -= 60
+    assert len(find_copies(grey(thumbs), symmetries="all")) == 0
+
+
+def test_a_crowd_of_alike_pictures_is_one_group() -> None:
+    rng = np.random.default_rng(0)
+    crowd = pictures(1, 20) + rng.normal(0, 2, (300, 64, 64))
+    thumbs = grey(np.concatenate([pictures(20, 21), crowd]))
+    groups = connected_groups(320, find_copies(thumbs))
+    assert len(set(groups[:20].tolist())) == 20
+    assert len(set(groups[20:].tolist())) == 1
+    assert not set(groups[:20].tolist()) & set(groups[20:].tolist())
+
+
+def test_progress_reaches_the_number_of_pictures() -> None:
+    told: list[int] = []
+    find_copies(grey(pictures(5)), progress=told.append)
+    assert told[-1] == 5
+
+
 def test_equal_pictures_are_paired_with_the_first_of_them() -> None:
     first, second = grey(pictures(2, 9))
     pairs = find_copies(np.stack([first, second, first, second, first]))
@@ -115,15 +164,17 @@ def test_blank_pictures_are_never_paired() -> None:
     assert len(find_copies(np.concatenate([equal, faint, faint, noisy]))) == 0
 
 
-def test_block_size_does_not_change_the_pairs() -> None:
+def test_pairs_are_sorted_and_do_not_depend_on_how_pictures_are_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     base = pictures(40, 10)
     thumbs = grey(np.concatenate([base, 0.7 * base + 30, base[:, :, ::-1]]))
     reference = find_copies(thumbs)
     assert len(np.unique(reference)) == 120
     assert (reference[:, 0] < reference[:, 1]).all()
     assert reference.tolist() == sorted(reference.tolist())
-    for block in (1, 7, 64, 5000):
-        np.testing.assert_array_equal(find_copies(thumbs, block=block), reference)
+    monkeypatch.setattr("automedimg.data.duplicates.EXHAUSTIVE", 0)
+    np.testing.assert_array_equal(find_copies(thumbs), reference)
 
 
 def test_pairs_name_the_pictures_of_the_input() -> None:
