@@ -59,7 +59,7 @@ def verdict_of(
         if seen := [name for name in carried_by if name in OF_THE_PICTURE]:
             text += (
                 f" {_list(seen)} {'is' if len(seen) == 1 else 'are'} measured on the picture: "
-                "where the object reaches the margins, that is no shortcut."
+                "where the object reaches the margins, they see some of it, too."
             )
     if random_auc is not None and random_auc >= auc.value + 0.02 and random_auc >= CLEAR:
         text += (
