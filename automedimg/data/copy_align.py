@@ -22,6 +22,7 @@ first."""
 _DAMPING = 0.02
 _SCALES = (0.72, 1.39)  # crops of a little more than 10 % on each side, either way round
 _MAX_SHIFT = 0.2
+_MIN_SHARED = 800  # pixels of detail; one speck can be laid on any other speck
 _MAX_STEP = 0.08
 _BATCH = 64  # more at once would not stay in the processor's cache
 
@@ -101,10 +102,10 @@ def aligned_correlation(
         float32, shape (P,), in [-1, 1]; see `detail_correlation`.
     """
     a, b = first.astype(np.float32), second.astype(np.float32)
-    found = detail_correlation(lay(a, placement), b)
+    found = detail_correlation(lay(a, placement), b, _MIN_SHARED)
     rows = np.flatnonzero(found >= worth)
     better = lay(a[rows], refine(a[rows], b[rows], placement[rows]))
-    found[rows] = np.maximum(found[rows], detail_correlation(better, b[rows]))
+    found[rows] = np.maximum(found[rows], detail_correlation(better, b[rows], _MIN_SHARED))
     return found
 
 

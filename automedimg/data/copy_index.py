@@ -18,6 +18,7 @@ LENGTH = 300
 Rows: TypeAlias = npt.NDArray[np.int32]
 
 _CHUNK = 4096
+_ASSIGNED = 65536
 _TINY = 4096  # so few vectors are compared with all
 _CELL_LIMIT = 8192  # vectors that look alike beyond this number are split further
 _ROUNDS = 4
@@ -36,63 +37,88 @@ def quantise(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
     return np.clip(np.rint(vectors * (LENGTH / length)), -127, 127).astype(np.int8)
 
 
-def neighbours(
-    queries: npt.NDArray[np.int8],
-    stored: npt.NDArray[np.int8],
-    *,
-    min_cosine: float,
-    most: int,
-    probes: int,
-) -> Iterator[tuple[Rows, Rows, npt.NDArray[np.float32]]]:
-    """Yield pairs of a query and a stored vector that point the same way.
-
-    Stored vectors are put into about sqrt(M) cells by k-means; a query looks into the `probes`
-    nearest cells. At most `most` neighbours, the nearest, are kept of each query and cell, and no
-    cell holds more than 8192 vectors, so that work and memory are bounded whatever the vectors are:
-    ``len(queries) * probes * 8192`` products and ``len(queries) * probes * most`` pairs.
+class Index:
+    """Vectors in cells of two levels: about sqrt(sqrt(M)) cells, each split into as many.
 
     Args:
-        queries: int8, shape (Q, D), from `quantise`.
         stored: int8, shape (M, D), from `quantise`.
-        min_cosine: Cosine of the angle between the two, at least; in (0, 1].
-        most: Neighbours kept of a query in one cell.
-        probes: Cells that a query looks into.
-    Yields:
-        Query numbers and stored numbers, int32, and their products, float32, equally long.
     """
-    least = int(min_cosine * LENGTH**2)
-    if len(stored) <= _TINY:
-        yield from _compare(queries, stored, np.arange(len(queries)), None, least, most)
-        return
-    centres = _centres(stored, 1 << int(np.ceil(np.log2(len(stored)) / 2 + 0.3)))
-    homes = _nearest(stored, centres, 1)[:, 0]
-    looked = _nearest(queries, centres, probes)
-    members, member_ends = _by_cell(homes, len(centres))
-    visits, visit_ends = _by_cell(looked.ravel(), len(centres))
-    for cell in range(len(centres)):
-        inside = members[member_ends[cell] : member_ends[cell + 1]]
-        visitors = visits[visit_ends[cell] : visit_ends[cell + 1]] // looked.shape[1]
-        for near, asking in _parts(queries, stored, visitors, inside):
-            yield from _compare(queries, stored, asking, near, least, most)
+
+    def __init__(self, stored: npt.NDArray[np.int8]) -> None:
+        self._stored = stored
+        self._width = 1
+        if len(stored) > _TINY:
+            self._width = 1 << int(np.ceil(np.log2(len(stored)) / 4 + 0.2))
+            self._learn()
+        cells = self._cells(stored, 1).ravel()
+        self._members, self._ends = _by_cell(cells, self._width**2)
+
+    def neighbours(
+        self, queries: npt.NDArray[np.int8], *, min_cosine: float, most: int, probes: int
+    ) -> Iterator[tuple[Rows, Rows, npt.NDArray[np.float32]]]:
+        """Yield pairs of a query and a stored vector that point the same way.
+
+        At most `most` neighbours, the nearest, are kept of each query and cell, and no cell holds
+        more than 8192 vectors, so that work and memory are bounded whatever the vectors are: by
+        ``Q * probes * 8192`` products and ``Q * probes * most`` pairs.
+
+        Args:
+            queries: int8, shape (Q, D), from `quantise`.
+            min_cosine: Cosine of the angle between the two, at least; in (0, 1].
+            most: Neighbours kept of a query in one cell.
+            probes: Outer cells that a query looks into; of each, into the nearest inner one.
+        Yields:
+            Query numbers and stored numbers, int32, and their products, float32, equally long.
+        """
+        least = int(min_cosine * LENGTH**2)
+        looked = self._cells(queries, min(probes, self._width))
+        visits, ends = _by_cell(looked.ravel(), self._width**2)
+        for cell in range(self._width**2):
+            inside = self._members[self._ends[cell] : self._ends[cell + 1]]
+            visitors = visits[ends[cell] : ends[cell + 1]] // looked.shape[1]
+            for near, asking in _parts(queries, self._stored, visitors, inside):
+                yield from _compare(queries, self._stored, asking, near, least, most)
+
+    def _learn(self) -> None:
+        rng = np.random.default_rng(0)
+        num = min(len(self._stored), self._width**2 * _LEARN_PER_CELL)
+        sample = self._stored[np.sort(rng.choice(len(self._stored), num, replace=False))]
+        self._outer = _centres(sample, self._width)
+        home = _nearest(sample, self._outer, 1)[:, 0]
+        self._inner = [_centres(sample[home == cell], self._width) for cell in range(self._width)]
+
+    def _cells(self, vectors: npt.NDArray[np.int8], num: int) -> Rows:
+        """Return the nearest cells of each vector, int32 (M, num)."""
+        cells = np.zeros((len(vectors), num), np.int32)
+        if self._width == 1:
+            return cells
+        for start in range(0, len(vectors), _ASSIGNED):
+            part = vectors[start : start + _ASSIGNED]
+            homes = _nearest(part, self._outer, num)
+            for rank in range(num):
+                order, ends = _by_cell(homes[:, rank], self._width)
+                for cell in range(self._width):
+                    rows = order[ends[cell] : ends[cell + 1]]
+                    nearest = _nearest(part[rows], self._inner[cell], 1)[:, 0]
+                    cells[start + rows, rank] = cell * self._width + nearest
+        return cells
 
 
 def _compare(
     queries: npt.NDArray[np.int8],
     stored: npt.NDArray[np.int8],
     asking: npt.NDArray[Any],
-    inside: npt.NDArray[Any] | None,
+    inside: npt.NDArray[Any],
     least: int,
     most: int,
 ) -> Iterator[tuple[Rows, Rows, npt.NDArray[np.float32]]]:
-    if not len(asking) or not len(stored):
-        return
-    held = (stored if inside is None else stored[inside]).astype(np.float32).T
+    held = stored[inside].astype(np.float32).T
     for start in range(0, len(asking), _CHUNK):
         rows = asking[start : start + _CHUNK]
         dots = queries[rows].astype(np.float32) @ held
         first, second = _best(dots, least, most)
-        found = second if inside is None else inside[second]
-        yield rows[first].astype(np.int32), found.astype(np.int32), dots[first, second]
+        pairs = rows[first].astype(np.int32), inside[second].astype(np.int32)
+        yield *pairs, dots[first, second]
 
 
 def _best(
@@ -140,11 +166,10 @@ def _products(
     return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
 
-def _centres(stored: npt.NDArray[np.int8], num: int) -> npt.NDArray[np.float32]:
-    """K-means on a sample; the sums are of whole numbers and therefore exact."""
-    rng = np.random.default_rng(0)
-    rows = np.sort(rng.choice(len(stored), min(len(stored), num * _LEARN_PER_CELL), replace=False))
-    sample = stored[rows]
+def _centres(sample: npt.NDArray[np.int8], num: int) -> npt.NDArray[np.float32]:
+    """K-means of at most `num` cells; the sums are of whole numbers and therefore exact."""
+    if not len(sample):
+        return np.zeros((1, sample.shape[1]), np.float32)
     centres = sample[:: max(1, len(sample) // num)][:num].astype(np.float32)
     for _ in range(_ROUNDS):
         home = _nearest(sample, centres, 1)[:, 0]
@@ -164,9 +189,9 @@ def _nearest(
     for start in range(0, len(vectors), _CHUNK):
         dots = vectors[start : start + _CHUNK].astype(np.float32) @ centres.T
         every = np.arange(len(dots))
-        for rank in range(num):
+        for rank in range(min(num, len(centres))):
             best = dots.argmax(axis=1)
-            nearest[start : start + _CHUNK, rank] = best
+            nearest[start : start + _CHUNK, rank:] = best[:, None]
             dots[every, best] = -np.inf
     return nearest
 

@@ -54,6 +54,24 @@ class Spots:
     large_patch: npt.NDArray[np.int8]
     large_turn: npt.NDArray[np.int8]
 
+    @staticmethod
+    def empty(num: int) -> Spots:
+        """Make room for a number of spots."""
+        size = (2 * _HALF + 1) ** 2
+        shapes = ((), (2,), (size,), (), (size,), ())
+        kinds = (np.int32, np.int8, np.int8, np.int8, np.int8, np.int8)
+        return Spots(*(np.empty((num, *s), k) for s, k in zip(shapes, kinds, strict=True)))
+
+    def write(self, at: int, other: Spots) -> None:
+        """Write others here, from row `at` on."""
+        for name in Spots.__slots__:
+            values = getattr(other, name)
+            getattr(self, name)[at : at + len(values)] = values
+
+    def first(self, num: int) -> Spots:
+        """Return the first ones; a view, no copy."""
+        return Spots(*(getattr(self, name)[:num] for name in Spots.__slots__))
+
 
 def structure_of(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Return the structure that spots are found in, float32 (N, 64, 64)."""
@@ -80,11 +98,6 @@ def find_spots(detail: npt.NDArray[np.float32], first: int = 0) -> Spots:
     place = np.stack([row, column], axis=1).astype(np.int8)
     numbers = (picture + first).astype(np.int32)
     return Spots(numbers, place, patch, turn, large_patch, large_turn)
-
-
-def join_spots(parts: list[Spots]) -> Spots:
-    """Put the spots of several stacks of pictures together."""
-    return Spots(*(np.concatenate([getattr(part, n) for part in parts]) for n in Spots.__slots__))
 
 
 def _patches(

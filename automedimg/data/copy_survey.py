@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automedimg.data.copy_index import quantise
-from automedimg.data.copy_spots import Spots, find_spots, join_spots, structure_of
+from automedimg.data.copy_spots import PER_PICTURE, Spots, find_spots, structure_of
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -66,23 +67,32 @@ def survey(
         spread = np.clip(np.rint(coarse * _COARSE_GREY), -127, 127).astype(np.int8)
         return find_spots(detail, start), spread, small
 
-    spots = []
+    # Room for all, so that no second copy is needed to join them; what stays empty costs nothing.
+    room = Spots.empty(len(kept) * PER_PICTURE)
+    filled = 0
     coarse = np.empty((len(kept), _COARSE_SIDE, _COARSE_SIDE), np.int8)
     small = np.empty((len(kept), _SMALL_SIDE**2), np.int8)
     starts = range(0, len(kept), _CHUNK)
     for start, part in zip(starts, in_order(look, starts), strict=True):
         rows = slice(start, start + _CHUNK)
-        spots.append(part[0])
+        room.write(filled, part[0])
+        filled += len(part[0].picture)
         coarse[rows], small[rows] = part[1], part[2]
         if progress:
             progress(min(start + _CHUNK, len(kept)))
-    return Survey(thumbnails, kept, join_spots(spots), coarse, small)
+    return Survey(thumbnails, kept, room.first(filled), coarse, small)
 
 
 def in_order(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
     """Apply a function to items in two threads; results come in the order of the items."""
+    waiting: deque[Future[_R]] = deque()
     with ThreadPoolExecutor(_THREADS) as pool:
-        yield from pool.map(function, items)
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 2 * _THREADS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _shrink(detail: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from automedimg.data.copy_index import LENGTH, neighbours
+from automedimg.data.copy_index import LENGTH, Index
 from automedimg.data.copy_spots import LARGER, Spots
 from automedimg.data.copy_turns import BETWEEN, NUM_TURNS, turn_points
 from automedimg.data.similarity import SIDE
@@ -102,10 +102,11 @@ def _matches(spots: Spots, groups: Ints, num_turns: int) -> Iterator[npt.NDArray
     """
     yield np.empty((5, 0), np.int32)
     group = groups[spots.picture]
+    index = Index(spots.patch)
     sizes = ((spots.patch, spots.turn), (spots.large_patch, spots.large_turn))
     for larger, (patch, turns) in enumerate(sizes):
-        for first, second, dots in neighbours(
-            patch, spots.patch, min_cosine=_MIN_COSINE, most=_MOST, probes=_PROBES
+        for first, second, dots in index.neighbours(
+            patch, min_cosine=_MIN_COSINE, most=_MOST, probes=_PROBES
         ):
             other = group[first] != group[second]
             first, second, dots = first[other], second[other], dots[other]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from automedimg.data.copy_index import LENGTH, neighbours
+from automedimg.data.copy_index import LENGTH, Index
 from automedimg.data.copy_turns import BETWEEN, turn
 from automedimg.data.copy_votes import Candidates, join_candidates
 from automedimg.data.similarity import coarse_vectors, detail_of
@@ -68,12 +68,13 @@ def look_up(small: npt.NDArray[np.int8], num_turns: int) -> Iterator[Candidates]
     Yields:
         Candidates; both pictures of a pair may have found each other.
     """
+    index = Index(small)
     square = small.reshape(-1, _GRID, _GRID)
     for number in range(num_turns):
         queries = np.ascontiguousarray(turn(square, number)).reshape(small.shape)
         back = int(BETWEEN[0, number])
-        for first, second, dots in neighbours(
-            queries, small, min_cosine=_MIN_COSINE, most=_NEAREST, probes=_PROBES
+        for first, second, dots in index.neighbours(
+            queries, min_cosine=_MIN_COSINE, most=_NEAREST, probes=_PROBES
         ):
             other = first != second
             low, high = np.minimum(first, second)[other], np.maximum(first, second)[other]

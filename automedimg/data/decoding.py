@@ -115,12 +115,13 @@ def _digest(raw: reading.RawImage) -> str:
 
 
 def _form(raw: reading.RawImage, wanted: Wanted, part: str) -> Formed:
+    thumbnail, look = forming.glance(raw)
     stored = (float(raw.values.min()), float(raw.values.max()))
     return Formed(
         squares=tuple(forming.form(raw, way, wanted.size, wanted.channels) for way in wanted.ways),
-        thumbnail=forming.thumbnail(raw),
+        thumbnail=thumbnail,
         facts=raw.facts,
-        look=forming.look_at(raw),
+        look=look,
         stored=stored,
         digest=_digest(raw) if part else "",
     )

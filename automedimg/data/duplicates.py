@@ -34,7 +34,7 @@ Pairs: TypeAlias = npt.NDArray[np.int64]
 
 _BLANK_RANGE = 4  # grey levels between the darkest and the brightest pixel of an empty picture
 _CHUNK = 512
-_LOOKS = 200_000  # candidates looked at, besides two a picture
+_LOOKS = 50_000  # candidates looked at closely, besides one a picture
 
 
 def find_copies(
@@ -54,7 +54,7 @@ def find_copies(
     even with their equals: an empty picture says nothing about where it came from.
 
     Up to 8192 pictures are all compared with all; more are looked up in an index. Work is bounded
-    where very many look alike: at most 24 candidates of a picture and 200,000 + 2 N in all are
+    where very many look alike: at most 24 candidates of a picture and 50,000 + N in all are
     looked at closely (100 N where all are compared), so that a crowd of alike pictures is tied
     together by some of its pairs. The pairs don't depend on the number of threads.
 
@@ -125,7 +125,7 @@ def _split_equal(thumbnails: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int6
 
 
 def _most(num: int) -> int:
-    return _LOOKS + 2 * num
+    return _LOOKS + num
 
 
 def _whole(seen: Survey, turns: int, least: float) -> Candidates:

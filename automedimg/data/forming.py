@@ -83,9 +83,15 @@ def form(raw: RawImage, how: Preprocessing, size: int, channels: int) -> Levels:
     return np.broadcast_to(formed, (size, size, channels))
 
 
-def thumbnail(raw: RawImage) -> npt.NDArray[np.uint8]:
-    """Shrink an image to a grey square, uint8 (64, 64)."""
-    return _quantised(np.asarray(_resize(_grey(raw), (THUMBNAIL, THUMBNAIL)), np.float32))
+def glance(raw: RawImage) -> tuple[npt.NDArray[np.uint8], Appearance]:
+    """Shrink an image to a grey thumbnail, uint8 (64, 64), and describe what it looks like."""
+    grey = _grey(raw)
+    return thumbnail(grey), look_at(_small(grey))
+
+
+def thumbnail(grey: Image.Image) -> npt.NDArray[np.uint8]:
+    """Shrink a grey image to a square, uint8 (64, 64)."""
+    return _quantised(np.asarray(_resize(grey, (THUMBNAIL, THUMBNAIL)), np.float32))
 
 
 def picture(raw: RawImage, longest: int) -> Image.Image:
@@ -105,9 +111,8 @@ def picture(raw: RawImage, longest: int) -> Image.Image:
     return small[0] if len(small) == 1 else Image.merge("RGB", small)
 
 
-def look_at(raw: RawImage) -> Appearance:
-    """Describe what an image looks like at a glance."""
-    grey = _small_grey(raw)
+def look_at(grey: npt.NDArray[np.float32]) -> Appearance:
+    """Describe a small grey image, float32 (H, W) in [0, 255]."""
     frame = _frame(grey)
     darkest, brightest = _percentiles(grey, (1.0, 99.0))
     return Appearance(
@@ -127,7 +132,7 @@ def content_box(raw: RawImage) -> tuple[int, int, int, int]:
         left, top, right, bottom in pixels of `raw`; the whole image where nothing stands out.
     """
     height, width = raw.values.shape[:2]
-    grey = _small_grey(raw)
+    grey = _small(_grey(raw))
     differs = np.abs(grey - np.median(_frame(grey))) > _EVEN
     rows = np.flatnonzero(differs.mean(axis=1) > _LEAST_SHARE)
     columns = np.flatnonzero(differs.mean(axis=0) > _LEAST_SHARE)
@@ -210,11 +215,11 @@ def _quantised(levels: npt.NDArray[np.float32], *, deep: bool = False) -> Levels
 def _percentiles(grey: npt.NDArray[np.float32], asked: Sequence[float]) -> list[float]:
     """Percentiles to the grey level: counting is ten times faster than sorting."""
     counts = np.cumsum(np.bincount(grey.astype(np.uint8).ravel(), minlength=256))
-    return [float(np.searchsorted(counts, share / 100 * counts[-1])) for share in asked]
+    found: list[float] = np.searchsorted(counts, np.array(asked) / 100 * counts[-1]).tolist()
+    return [float(level) for level in found]
 
 
-def _small_grey(raw: RawImage) -> npt.NDArray[np.float32]:
-    grey = _grey(raw)
+def _small(grey: Image.Image) -> npt.NDArray[np.float32]:
     longest = max(grey.size)
     if longest > LOOK:
         scale = LOOK / longest
@@ -241,7 +246,7 @@ def _corner_edges(grey: npt.NDArray[np.float32]) -> float:
         for rows in (slice(None, height), slice(-height, None))
         for columns in (slice(None, width), slice(-width, None))
     ]
-    steps = np.concatenate(
-        [np.abs(np.diff(corner, axis=axis)).ravel() for corner in corners for axis in (0, 1)]
-    )
-    return float((steps > _STEEP).mean()) if steps.size else 0.0  # none in a single pixel
+    stacked = np.stack(corners)
+    down, across = np.abs(np.diff(stacked, axis=1)), np.abs(np.diff(stacked, axis=2))
+    steep = int((down > _STEEP).sum()) + int((across > _STEEP).sum())
+    return steep / max(1, down.size + across.size)  # a single pixel has no steps

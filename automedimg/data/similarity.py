@@ -26,7 +26,7 @@ _STRUCTURE_SIGMA = 1.2  # structure wider than this is what different patients s
 _STRENGTH_SIGMA = 2.0  # neighbourhood whose strength each pixel is divided by
 _FLAT_GREY = 0.5  # strength, in grey levels, below which there is only rounding
 _COARSE_SIDE = 32
-_MIN_SHARED_PIXELS = 200
+_MIN_SHARED_PIXELS = 400  # one speck has 240
 _MIN_SHARED_FRACTION = 0.25
 _CHUNK = 512
 
@@ -102,7 +102,9 @@ def turn_vectors(
     return turn(vectors.reshape(-1, _COARSE_SIDE, _COARSE_SIDE)).reshape(vectors.shape)
 
 
-def detail_correlation(first: DetailArray, second: DetailArray) -> npt.NDArray[np.float32]:
+def detail_correlation(
+    first: npt.NDArray[Any], second: npt.NDArray[Any], min_shared: int = _MIN_SHARED_PIXELS
+) -> npt.NDArray[np.float32]:
     """Correlate details where both pictures have some.
 
     Where one is saturated and the other isn't, nothing can be compared, and those pixels count
@@ -111,6 +113,7 @@ def detail_correlation(first: DetailArray, second: DetailArray) -> npt.NDArray[n
     Args:
         first: shape (P, 64, 64).
         second: shape (P, 64, 64).
+        min_shared: Fewer shared pixels than this are no evidence.
     Returns:
         float32, shape (P,), in [-1, 1].
     """
@@ -121,7 +124,7 @@ def detail_correlation(first: DetailArray, second: DetailArray) -> npt.NDArray[n
     product = np.einsum("pij,pij->p", a, b)
     power = _power(a, in_b) * _power(b, in_a)
     correlation = product / np.sqrt(np.maximum(power, 1e-9))
-    enough = (shared >= _MIN_SHARED_PIXELS) & (shared >= _MIN_SHARED_FRACTION * either)
+    enough = (shared >= min_shared) & (shared >= _MIN_SHARED_FRACTION * either)
     return np.where(enough, correlation, np.float32(0)).astype(np.float32)
 
 

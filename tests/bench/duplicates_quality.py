@@ -1,8 +1,10 @@
-"""Measures the copy finder on real images: recall per transformation, false merges per data set.
+"""Measures the copy finder on real images: recall per transformation, what is merged as it is.
 
 Run: python tests/bench/duplicates_quality.py --data FOLDER
 FOLDER may hold br35h/{yes,no}, leukemia/CLASS, pneumoniamnist/pneumoniamnist.npz; what is missing
-is skipped. Images are read only.
+is skipped. Images are read only. Each kind of copy is made of other images and all copies are put
+among the originals at once; a copy counts as found if it is in the group of its original. Wrong are
+pairs of a copy and an image that is no copy of its original, neither by the set's own pairs.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import argparse
 import io
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +46,7 @@ def gamma(power: float) -> Change:
 def jpeg(quality: int) -> Change:
     def change(a: Grey) -> Grey:
         file = io.BytesIO()
-        Image.fromarray(a).save(file, "JPEG", quality=quality)
+        Image.fromarray(np.ascontiguousarray(a)).save(file, "JPEG", quality=quality)
         return np.asarray(Image.open(file))
 
     return change
@@ -52,9 +55,28 @@ def jpeg(quality: int) -> Change:
 def resize(factor: float) -> Change:
     def change(a: Grey) -> Grey:
         size = (max(8, round(a.shape[1] * factor)), max(8, round(a.shape[0] * factor)))
-        return np.asarray(Image.fromarray(a).resize(size, Image.Resampling.BILINEAR))
+        return np.asarray(
+            Image.fromarray(np.ascontiguousarray(a)).resize(size, Image.Resampling.BILINEAR)
+        )
 
     return change
+
+
+def crop(*shares: float) -> Change:
+    """Cut shares off top, bottom, left and right."""
+
+    def change(a: Grey) -> Grey:
+        top, bottom = (round(share * a.shape[0]) for share in shares[:2])
+        left, right = (round(share * a.shape[1]) for share in shares[2:])
+        return a[top : a.shape[0] - bottom, left : a.shape[1] - right]
+
+    return change
+
+
+def random_crop(seed: int) -> Change:
+    """Cut up to 10 % off each side, every time differently."""
+    rng = np.random.default_rng(seed)
+    return lambda a: crop(*rng.uniform(0, 0.1, 4))(a)
 
 
 def chain(*changes: Change) -> Change:
@@ -77,13 +99,23 @@ CHANGES: dict[str, Change] = {
     "c0.6 b-40 r0.5 q50": chain(contrast(0.6), brightness(-40), resize(0.5), jpeg(50)),
     "g0.6 c1.6 q30": chain(gamma(0.6), contrast(1.6), jpeg(30)),
     "g1.6 b-40 r0.5 q30": chain(gamma(1.6), brightness(-40), resize(0.5), jpeg(30)),
-    "mirrored": lambda a: np.ascontiguousarray(a[:, ::-1]),
-    "upside down, g0.6": chain(gamma(0.6), lambda a: np.ascontiguousarray(a[::-1])),
+    "mirrored": np.fliplr,
+    "upside down, g0.6": chain(gamma(0.6), np.flipud),
+    "quarter turn": np.rot90,
+    "transposed, c1.3 q60": chain(np.transpose, contrast(1.3), jpeg(60)),
+    "crop 5 % each side": crop(0.05, 0.05, 0.05, 0.05),
+    "crop 10 % left": crop(0, 0, 0.1, 0),
+    "crop 10 % top left": crop(0.1, 0, 0.1, 0),
+    "crop 10 % each side": crop(0.1, 0.1, 0.1, 0.1),
+    "crop 0-10 % each side": random_crop(0),
+    "crop, mirrored, c1.3 q60": chain(random_crop(1), np.fliplr, contrast(1.3), jpeg(60)),
+    "crop, turned, g1.6 q60": chain(random_crop(2), np.rot90, gamma(1.6), jpeg(60)),
 }
 
 
 def thumbnail(a: Grey) -> Grey:
-    return np.asarray(Image.fromarray(a).resize((64, 64), Image.Resampling.BICUBIC))
+    square = Image.fromarray(np.ascontiguousarray(a)).resize((64, 64), Image.Resampling.BICUBIC)
+    return np.asarray(square)
 
 
 def read(path: Path) -> Grey:
@@ -109,42 +141,75 @@ def read_npz(path: Path) -> tuple[list[Grey], list[str]]:
     return images, labels
 
 
-def report_merges(images: list[Grey], labels: list[str]) -> None:
-    """Print what is merged in the set as it is, and how long that took."""
-    thumbs = np.stack([thumbnail(a) for a in images])
+@dataclass(frozen=True)
+class Merged:
+    """What is merged in a set as it is."""
+
+    images: int
+    seconds: float
+    pairs: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.int64]
+    cross_class: int
+
+    def row(self, name: str) -> str:
+        sizes = np.bincount(self.groups)
+        with_copy = int((sizes[self.groups] > 1).sum())
+        return (
+            f"| {name} | {self.images} | {self.seconds:.1f} | {len(self.pairs)} | {len(sizes)} | "
+            f"{with_copy} | {sizes.max()} | {self.cross_class} |"
+        )
+
+
+def merges(thumbs: Grey, labels: list[str]) -> Merged:
+    """Find the copies that a set holds."""
     start = time.perf_counter()
-    pairs = find_copies(thumbs)
+    pairs = find_copies(thumbs, symmetries="all")
     seconds = time.perf_counter() - start
-    groups = connected_groups(len(thumbs), pairs)
-    sizes = np.bincount(groups)
-    difference = np.abs(thumbs[pairs[:, 0]].astype(int) - thumbs[pairs[:, 1]]).mean(axis=(1, 2))
     classes = np.unique(labels, return_inverse=True)[1]
     cross = int((classes[pairs[:, 0]] != classes[pairs[:, 1]]).sum())
-    print(f"  {len(thumbs)} images, {seconds:.1f} s: {len(pairs)} pairs, {len(sizes)} groups,")
-    print(f"  {(sizes[groups] > 1).sum()} images with a copy, biggest {np.sort(sizes)[:-7:-1]}")
-    # Across classes a merge is wrong; pixels that differ may be a changed copy or a wrong merge.
-    print(f"  pairs across classes {cross}, pairs whose pixels differ {(difference > 4).sum()}")
+    return Merged(len(thumbs), seconds, pairs, connected_groups(len(thumbs), pairs), cross)
 
 
-def report_recall(images: list[Grey], sample: int, seed: int) -> None:
-    """Print the share of changed copies that are paired with their original.
+def recall(
+    images: list[Grey], thumbs: Grey, groups: npt.NDArray[np.int64], sample: int, seed: int
+) -> tuple[dict[str, float], int, int]:
+    """Put changed copies among the originals; return recall per kind, wrong and all copies.
 
-    Each couple is judged by itself: other copies in the set can't help it by a chain.
+    A few copies of each kind are added at a time, at most one of an original, so that copies can't
+    help each other.
     """
     rng = np.random.default_rng(seed)
-    rows = rng.choice(len(images), min(sample, len(images)), replace=False)
-    for name, change in CHANGES.items():
-        couples = (np.stack([thumbnail(images[i]), thumbnail(change(images[i]))]) for i in rows)
-        recall = np.mean([len(find_copies(couple)) for couple in couples])
-        print(f"  {name:<22}{100 * recall:6.1f} %")
+    found: dict[str, list[bool]] = {name: [] for name in CHANGES}
+    wrong, total = 0, 0
+    share = max(1, min(sample, len(images) // (2 * len(CHANGES))))
+    for _ in range(-(-sample // share)):
+        rows = rng.choice(len(images), share * len(CHANGES), replace=False)
+        names = list(CHANGES) * share
+        copies = [
+            thumbnail(CHANGES[name](images[row])) for name, row in zip(names, rows, strict=True)
+        ]
+        pairs = find_copies(np.concatenate([thumbs, np.stack(copies)]), symmetries="all")
+        new = pairs[pairs[:, 1] >= len(thumbs)]
+        # A copy stands for its original, also as the partner of another copy.
+        owner = np.concatenate([np.arange(len(thumbs)), rows])[new]
+        same = groups[owner[:, 0]] == groups[owner[:, 1]]
+        hit = set(new[same, 1].tolist()) | set(new[same, 0].tolist())
+        for number, name in enumerate(names):
+            found[name].append(len(thumbs) + number in hit)
+        wrong += len(np.unique(new[~same, 1]))
+        total += len(rows)
+    return {name: float(np.mean(hits)) for name, hits in found.items()}, wrong, total
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--sample", type=int, default=250, help="images changed per data set")
+    parser.add_argument("--sample", type=int, default=100, help="copies of each kind")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    rows: list[str] = []
+    columns: dict[str, dict[str, float]] = {}
+    wrong: list[str] = []
     for name in ("br35h", "leukemia", "pneumoniamnist"):
         root = args.data / name
         if not root.is_dir():
@@ -152,9 +217,18 @@ def main() -> None:
             continue
         npz = next(root.glob("*.npz"), None)
         images, labels = read_npz(npz) if npz else read_folder(root)
-        print(name)
-        report_merges(images, labels)
-        report_recall(images, args.sample, args.seed)
+        thumbs = np.stack([thumbnail(a) for a in images])
+        merged = merges(thumbs, labels)
+        rows.append(merged.row(name))
+        columns[name], bad, total = recall(images, thumbs, merged.groups, args.sample, args.seed)
+        wrong.append(f"{name}: {bad} of {total} copies paired with an image they are no copy of")
+    print("| data set | images | s | pairs | groups | with a copy | biggest | across classes |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|", *rows, sep="\n")
+    print(f"\n| copy | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
+    for kind in CHANGES:
+        values = " | ".join(f"{100 * column[kind]:.1f} %" for column in columns.values())
+        print(f"| {kind} | {values} |")
+    print("", *wrong, sep="\n")
 
 
 if __name__ == "__main__":

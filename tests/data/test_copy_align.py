@@ -54,10 +54,10 @@ def test_refining_finds_scale_and_shift() -> None:
         [rng.uniform(0.85, 0.95, 30), rng.uniform(-0.05, 0.05, 30)] * 2, axis=1
     ).astype(np.float32)
     target = 3 * lay(pictures, truth)
-    placement = truth + np.float32([0.04, 0.03, -0.04, -0.03])
+    placement = truth + np.float32([0.04, 0.04, -0.04, -0.04])
     before = correlation(pictures, target, placement)
     for _ in range(5):
         placement = refine(pictures, target, placement)
-    assert before.mean() < 0.8
+    assert before.mean() < 0.85
     assert correlation(pictures, target, placement).min() > 0.97
     assert np.abs(placement - truth).max() < 0.02

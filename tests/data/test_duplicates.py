@@ -127,9 +127,9 @@ def test_blank_patches_with_a_speck_are_not_merged() -> None:
 
 def test_a_crowd_of_alike_pictures_is_one_group() -> None:
     rng = np.random.default_rng(0)
-    crowd = pictures(1, 20) + rng.normal(0, 2, (300, 64, 64))
+    crowd = pictures(1, 20) + rng.normal(0, 2, (150, 64, 64))
     thumbs = grey(np.concatenate([pictures(20, 21), crowd]))
-    groups = connected_groups(320, find_copies(thumbs))
+    groups = connected_groups(170, find_copies(thumbs))
     assert len(set(groups[:20].tolist())) == 20
     assert len(set(groups[20:].tolist())) == 1
     assert not set(groups[:20].tolist()) & set(groups[20:].tolist())

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from data_images import deep_picture, picture, raw
 
-from automedimg.data.forming import Levels, content_box, form, look_at, thumbnail
+from automedimg.data.forming import Levels, content_box, form, glance
 from automedimg.data.forming import picture as for_people
 from automedimg.data.preprocessing import ALL, Preprocessing
 from automedimg.data.reading import RawImage
@@ -143,8 +143,8 @@ def test_every_shape_becomes_a_square(
     for image in (raw(values), raw(values.astype(np.float32) * 16, 0.0, 4095.0)):
         square = form(image, way, 24, 3)
         assert square.shape == (24, 24, 3)
-        assert thumbnail(image).shape == (64, 64)
-        assert 0 <= look_at(image).mean <= 255
+        assert glance(image)[0].shape == (64, 64)
+        assert 0 <= glance(image)[1].mean <= 255
         assert max(for_people(image, 40).size) <= 40
 
 
@@ -210,7 +210,7 @@ def test_all_channels_are_standardised_alike() -> None:
 def test_the_look_is_in_grey_levels() -> None:
     values = np.full((100, 200), 10, np.uint8)
     values[20:80, 40:160] = 110
-    look = look_at(raw(values))
+    look = glance(raw(values))[1]
     assert (look.darkest, look.brightest) == (10, 110)
     assert look.mean == pytest.approx(values.mean(), abs=1)
     assert look.border == pytest.approx(10, abs=0.5)
@@ -219,8 +219,8 @@ def test_the_look_is_in_grey_levels() -> None:
 
 
 def test_the_look_of_a_deep_image_is_that_of_its_flat_twin() -> None:
-    flat = look_at(raw(picture(4)))
-    deep_twin = look_at(raw(picture(4).astype(np.float32) * 16, 0.0, 4080.0))
+    flat = glance(raw(picture(4)))[1]
+    deep_twin = glance(raw(picture(4).astype(np.float32) * 16, 0.0, 4080.0))[1]
     assert deep_twin.mean == pytest.approx(flat.mean, abs=0.1)
     assert deep_twin.darkest == pytest.approx(flat.darkest, abs=1)
     assert deep_twin.border == pytest.approx(flat.border, abs=0.1)
@@ -229,16 +229,16 @@ def test_the_look_of_a_deep_image_is_that_of_its_flat_twin() -> None:
 def test_writing_in_a_corner_is_seen() -> None:
     values = np.zeros((128, 128), np.uint8)
     values[40:90, 40:90] = picture(1)[:50, :50]
-    before = look_at(raw(values)).corners
+    before = glance(raw(values))[1].corners
     values[4:12, 4:14:2] = 255
-    assert look_at(raw(values)).corners > before + 0.005
+    assert glance(raw(values))[1].corners > before + 0.005
 
 
 @pytest.mark.parametrize(("spread", "blank"), [(0, True), (1, True), (60, False)])
 def test_next_to_nothing_is_blank(spread: int, blank: bool) -> None:
     rng = np.random.default_rng(0)
     values = (100 + rng.integers(0, spread + 1, (90, 90))).astype(np.uint8)
-    assert look_at(raw(values)).blank is blank
+    assert glance(raw(values))[1].blank is blank
 
 
 def test_pictures_for_people_keep_their_proportions() -> None:

@@ -82,20 +82,24 @@ def list_parts(path: Path, key: str | None = None) -> list[str]:
 def is_dicom(path: Path) -> bool:
     """Whether a file is DICOM: by its magic, or by its suffix and its first bytes."""
     try:
-        with path.open("rb") as file:
-            return _looks_like_dicom(path, file.read(132))
+        return _looks_like_dicom(path, _head(path))
     except OSError:
         return False
 
 
 def _kind(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(132)
+    head = _head(path)
     if _looks_like_dicom(path, head):
         return "dicom"
     if head.startswith(ZIP_MAGIC):
         return "npz"
     return "hdf5" if head.startswith(HDF5_MAGIC) else "pillow"
+
+
+def _head(path: Path) -> bytes:
+    """The first 132 bytes; unbuffered, because this is done for every file."""
+    with path.open("rb", buffering=0) as file:
+        return file.read(132) or b""
 
 
 def _looks_like_dicom(path: Path, head: bytes) -> bool:

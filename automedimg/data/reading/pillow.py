@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from automedimg.data.reading.compression import describe, stored_bits
 from automedimg.data.reading.opening import open_file
@@ -143,10 +144,18 @@ def form(image: Image.Image, facts: Facts) -> RawImage:
         DataError: it has values that are no numbers.
     """
     image.load()
-    image = ImageOps.exif_transpose(image)
+    if _may_be_turned(image):
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         return raw_image(np.asarray(image), facts)
     return raw_image(np.asarray(_eight_bit(image)), facts)
+
+
+def _may_be_turned(image: Image.Image) -> bool:
+    """Whether an image says how the camera was held; Pillow is slow to answer that with no."""
+    if isinstance(image, TiffImageFile):
+        return image.tag_v2.get(ExifTags.Base.Orientation, 1) != 1
+    return any("exif" in str(key).lower() or "xmp" in str(key).lower() for key in image.info)
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
