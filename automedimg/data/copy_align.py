@@ -68,7 +68,8 @@ def _refine(first: Floats, second: Floats, placement: Placement) -> Placement:
     moved = placement + np.clip(step, -_MAX_STEP, _MAX_STEP)
     moved[:, 0::2] = np.clip(moved[:, 0::2], *_SCALES)
     moved[:, 1::2] = np.clip(moved[:, 1::2], -_MAX_SHIFT, _MAX_SHIFT)
-    return moved.astype(np.float32)
+    clipped: Placement = moved.astype(np.float32)
+    return clipped
 
 
 def correlation(first: Floats, second: Floats, placement: Placement) -> Floats:
@@ -113,7 +114,7 @@ def lay(pictures: Floats, placement: Placement) -> Floats:
     """Resample pictures, shape (P, S, S), by a placement; 0 where it leaves the picture."""
     side = pictures.shape[-1]
     rows, columns = _weights(placement[:, :2], side), _weights(placement[:, 2:], side)
-    laid: Floats = rows @ pictures @ columns.swapaxes(1, 2)
+    laid: Floats = np.matmul(np.matmul(rows, pictures), columns.swapaxes(1, 2))
     return laid
 
 
@@ -126,7 +127,8 @@ def _weights(axis: npt.NDArray[Any], side: int) -> Floats:
     """Linear interpolation as matrices (P, S, S) from pixels to pixels."""
     at = (axis[:, :1] * _middle(side) + axis[:, 1:]) * np.float32(side) + np.float32((side - 1) / 2)
     distance = np.abs(at[:, :, None] - np.arange(side, dtype=np.float32))
-    return np.maximum(np.float32(1) - distance, np.float32(0))
+    weights: Floats = np.maximum(np.float32(1) - distance, np.float32(0))
+    return weights
 
 
 def _slopes(laid: Floats, placement: Placement, down: Floats, right: Floats) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -63,9 +65,7 @@ def _details(seen: Survey, candidates: Candidates) -> tuple[DetailArray, DetailA
     return _turned(detail[place[:, 0]], candidates.turn), detail[place[:, 1]]
 
 
-def _turned(
-    pictures: npt.NDArray[np.generic], numbers: npt.NDArray[np.int64]
-) -> npt.NDArray[np.generic]:
+def _turned(pictures: npt.NDArray[Any], numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     turned = np.empty_like(pictures)
     for number in range(NUM_TURNS):
         rows = numbers == number

@@ -34,7 +34,10 @@ def quantise(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
         int8, shape (M, D); 0 where the vector is 0.
     """
     length = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
-    return np.clip(np.rint(vectors * (LENGTH / length)), -127, 127).astype(np.int8)
+    whole: npt.NDArray[np.int8] = np.clip(np.rint(vectors * (LENGTH / length)), -127, 127).astype(
+        np.int8
+    )
+    return whole
 
 
 class Index:
@@ -147,17 +150,18 @@ def _parts(
         if num:
             yield inside, visitors
         return
-    direction = np.random.default_rng(0).integers(-8, 9, stored.shape[1]).astype(np.float32)
+    rng = np.random.default_rng(0)
+    direction: npt.NDArray[Any] = rng.integers(-8, 9, (stored.shape[1],)).astype(np.float32)
     place = _products(stored, inside, direction)
     order = np.argsort(place, kind="stable")
-    bounds = [place[order[len(order) * part // num]] for part in range(1, num)]
+    bounds = np.array([place[order[len(order) * part // num]] for part in range(1, num)])
     part_of = np.searchsorted(bounds, _products(queries, visitors, direction), side="right")
     for part, near in enumerate(np.array_split(inside[order], num)):
         yield near, visitors[part_of == part]
 
 
 def _products(
-    vectors: npt.NDArray[np.int8], rows: npt.NDArray[np.int64], direction: npt.NDArray[np.float32]
+    vectors: npt.NDArray[np.int8], rows: npt.NDArray[np.int64], direction: npt.NDArray[Any]
 ) -> npt.NDArray[np.float32]:
     parts = [
         vectors[rows[start : start + _CHUNK]].astype(np.float32) @ direction

@@ -31,7 +31,6 @@ _MIN_DETAIL = 0.3
 _MARGIN = 9
 _STEP = 3.0  # pixels between the samples of a patch
 _HALF = 3
-_CHUNK = 512
 
 
 @dataclass(frozen=True, slots=True)

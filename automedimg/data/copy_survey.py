@@ -17,7 +17,7 @@ from automedimg.data.copy_spots import PER_PICTURE, Spots, find_spots, structure
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-_CHUNK = 512
+_CHUNK = 256
 _THREADS = 2
 _COARSE_SIDE = 32
 _SMALL_SIDE = 16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -88,9 +89,9 @@ def _none() -> Candidates:
 
 
 def _candidates(
-    pairs: npt.NDArray[np.int64], turns: npt.NDArray[np.int8], score: npt.NDArray[np.float32]
+    pairs: npt.NDArray[np.int64], turns: npt.NDArray[Any], score: npt.NDArray[Any]
 ) -> Candidates:
-    placement = np.tile(np.float32([1, 0, 1, 0]), (len(pairs), 1))
+    placement = np.tile(np.array([1, 0, 1, 0], np.float32), (len(pairs), 1))
     return Candidates(pairs, turns.astype(np.int64), placement, score.astype(np.float32))
 
 

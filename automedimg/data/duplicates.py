@@ -33,7 +33,7 @@ Pairs: TypeAlias = npt.NDArray[np.int64]
 """Shape (P, 2), rows i < j, sorted."""
 
 _BLANK_RANGE = 4  # grey levels between the darkest and the brightest pixel of an empty picture
-_CHUNK = 512
+_CHUNK = 256
 _LOOKS = 50_000  # candidates looked at closely, besides one a picture
 
 
@@ -42,7 +42,7 @@ def find_copies(
     *,
     symmetries: Symmetries = "flips",
     min_correlation: float = 0.66,
-    min_aligned: float = 0.72,
+    min_aligned: float = 0.78,
     min_coarse: float = 0.45,
     progress: Callable[[int], None] | None = None,
 ) -> Pairs:

@@ -140,7 +140,7 @@ def _power(
 def _blur(pictures: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32]:
     """Blur each picture of a stack (N, 64, 64) by itself."""
     kernel = _blur_matrix(sigma)
-    blurred: npt.NDArray[np.float32] = kernel @ pictures @ kernel.T
+    blurred: npt.NDArray[np.float32] = np.matmul(np.matmul(kernel, pictures), kernel.T)
     return blurred
 
 

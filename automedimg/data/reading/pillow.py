@@ -154,7 +154,7 @@ def form(image: Image.Image, facts: Facts) -> RawImage:
 def _may_be_turned(image: Image.Image) -> bool:
     """Whether an image says how the camera was held; Pillow is slow to answer that with no."""
     if isinstance(image, TiffImageFile):
-        return image.tag_v2.get(ExifTags.Base.Orientation, 1) != 1
+        return bool(image.tag_v2.get(ExifTags.Base.Orientation, 1) != 1)
     return any("exif" in str(key).lower() or "xmp" in str(key).lower() for key in image.info)
 
 
