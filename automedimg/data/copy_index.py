@@ -6,16 +6,21 @@ exact: the neighbours don't depend on the number of threads or on the order of s
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from automedimg.data.copy_threads import in_order
+
 LENGTH = 300
 """Length that vectors are scaled to before they are rounded."""
 
 Rows: TypeAlias = npt.NDArray[np.int32]
+Found: TypeAlias = tuple[Rows, Rows, npt.NDArray[np.float32]]
+"""Query numbers, numbers of stored vectors, their products; equally long."""
 
 _CHUNK = 4096
 _ASSIGNED = 65536
@@ -58,7 +63,7 @@ class Index:
 
     def neighbours(
         self, queries: npt.NDArray[np.int8], *, min_cosine: float, most: int, probes: int
-    ) -> Iterator[tuple[Rows, Rows, npt.NDArray[np.float32]]]:
+    ) -> Iterator[Found]:
         """Yield pairs of a query and a stored vector that point the same way.
 
         At most `most` neighbours, the nearest, are kept of each query and cell, and no cell holds
@@ -71,16 +76,23 @@ class Index:
             most: Neighbours kept of a query in one cell.
             probes: Outer cells that a query looks into; of each, into the nearest inner one.
         Yields:
-            Query numbers and stored numbers, int32, and their products, float32, equally long.
+            Query numbers and stored numbers, int32, and their products, float32.
         """
         least = int(min_cosine * LENGTH**2)
         looked = self._cells(queries, min(probes, self._width))
         visits, ends = _by_cell(looked.ravel(), self._width**2)
-        for cell in range(self._width**2):
+
+        def look(cell: int) -> list[Found]:
             inside = self._members[self._ends[cell] : self._ends[cell + 1]]
             visitors = visits[ends[cell] : ends[cell + 1]] // looked.shape[1]
-            for near, asking in _parts(queries, self._stored, visitors, inside):
-                yield from _compare(queries, self._stored, asking, near, least, most)
+            return [
+                found
+                for near, asking in _parts(queries, self._stored, visitors, inside)
+                for found in _compare(queries, self._stored, asking, near, least, most)
+            ]
+
+        for found in in_order(look, range(self._width**2)):
+            yield from found
 
     def _learn(self) -> None:
         rng = np.random.default_rng(0)
@@ -95,7 +107,8 @@ class Index:
         cells = np.zeros((len(vectors), num), np.int32)
         if self._width == 1:
             return cells
-        for start in range(0, len(vectors), _ASSIGNED):
+
+        def assign(start: int) -> None:
             part = vectors[start : start + _ASSIGNED]
             homes = _nearest(part, self._outer, num)
             for rank in range(num):
@@ -104,6 +117,8 @@ class Index:
                     rows = order[ends[cell] : ends[cell + 1]]
                     nearest = _nearest(part[rows], self._inner[cell], 1)[:, 0]
                     cells[start + rows, rank] = cell * self._width + nearest
+
+        deque(in_order(assign, range(0, len(vectors), _ASSIGNED)), maxlen=0)
         return cells
 
 
@@ -114,7 +129,7 @@ def _compare(
     inside: npt.NDArray[Any],
     least: int,
     most: int,
-) -> Iterator[tuple[Rows, Rows, npt.NDArray[np.float32]]]:
+) -> Iterator[Found]:
     held = stored[inside].astype(np.float32).T
     for start in range(0, len(asking), _CHUNK):
         rows = asking[start : start + _CHUNK]

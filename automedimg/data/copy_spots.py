@@ -19,6 +19,9 @@ from automedimg.data.similarity import SIDE, band_detail
 PER_PICTURE = 18
 """Most spots of one picture."""
 
+PER_PICTURE_OF_MANY = 13
+"""The same where there are so many pictures that time and memory count."""
+
 LARGER = 1.18
 """Size of a larger patch. A crop of 10 % on each side makes everything 1.25 times bigger: patches
 of the two sizes meet halfway."""
@@ -77,19 +80,20 @@ def structure_of(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return band_detail(thumbnails, _NOISE_SIGMA, _STRUCTURE_SIGMA, _STRENGTH_SIGMA, _FLAT_GREY)
 
 
-def find_spots(detail: npt.NDArray[np.float32], first: int = 0) -> Spots:
-    """Find the strongest spots of pictures, at most `PER_PICTURE` of each.
+def find_spots(detail: npt.NDArray[np.float32], first: int = 0, most: int = PER_PICTURE) -> Spots:
+    """Find the strongest spots of pictures.
 
     Args:
         detail: What `structure_of` returned, float32 (N, 64, 64).
         first: Number of the first picture.
+        most: Spots of one picture at most.
     """
     strength = np.abs(detail)
     inner = np.zeros((SIDE, SIDE), bool)
     inner[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN] = True
     peak = inner & (strength >= _MIN_DETAIL) & (strength == maximum_filter(strength, (1, 5, 5)))
     score = np.where(peak, strength, np.float32(0)).reshape(len(detail), SIDE * SIDE)
-    chosen = np.argpartition(-score, PER_PICTURE, axis=1)[:, :PER_PICTURE]
+    chosen = np.argpartition(-score, most, axis=1)[:, :most]
     picture, number = np.nonzero(np.take_along_axis(score, chosen, axis=1) > 0)
     row, column = np.divmod(chosen[picture, number], SIDE)
     patch, turn = _patches(detail, picture, row, column, _STEP)

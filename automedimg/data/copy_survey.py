@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from automedimg.data.copy_index import quantise
-from automedimg.data.copy_spots import PER_PICTURE, Spots, find_spots, structure_of
-
-_T = TypeVar("_T")
-_R = TypeVar("_R")
+from automedimg.data.copy_spots import (
+    PER_PICTURE,
+    PER_PICTURE_OF_MANY,
+    Spots,
+    find_spots,
+    structure_of,
+)
+from automedimg.data.copy_threads import in_order
 
 _CHUNK = 256
-_THREADS = 2
+_MANY = 50_000
 _COARSE_SIDE = 32
 _SMALL_SIDE = 16
 _COARSE_GREY = 64  # steps of a coarse value of 1
@@ -60,15 +61,17 @@ def survey(
         progress: Called with the number of pictures done.
     """
 
+    most = PER_PICTURE if len(kept) <= _MANY else PER_PICTURE_OF_MANY
+
     def look(start: int) -> tuple[Spots, npt.NDArray[np.int8], npt.NDArray[np.int8]]:
         detail = structure_of(thumbnails[kept[start : start + _CHUNK]])
         coarse = _shrink(detail, _COARSE_SIDE)
         small = quantise(_shrink(detail, _SMALL_SIDE).reshape(len(detail), -1))
         spread = np.clip(np.rint(coarse * _COARSE_GREY), -127, 127).astype(np.int8)
-        return find_spots(detail, start), spread, small
+        return find_spots(detail, start, most), spread, small
 
     # Room for all, so that no second copy is needed to join them; what stays empty costs nothing.
-    room = Spots.empty(len(kept) * PER_PICTURE)
+    room = Spots.empty(len(kept) * most)
     filled = 0
     coarse = np.empty((len(kept), _COARSE_SIDE, _COARSE_SIDE), np.int8)
     small = np.empty((len(kept), _SMALL_SIDE**2), np.int8)
@@ -81,18 +84,6 @@ def survey(
         if progress:
             progress(min(start + _CHUNK, len(kept)))
     return Survey(thumbnails, kept, room.first(filled), coarse, small)
-
-
-def in_order(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
-    """Apply a function to items in two threads; results come in the order of the items."""
-    waiting: deque[Future[_R]] = deque()
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > 2 * _THREADS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _shrink(detail: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:

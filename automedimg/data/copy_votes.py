@@ -23,7 +23,8 @@ _PROBES = 2
 _MAX_MOVE = 13.0  # pixels that a crop can move a spot
 _SPREAD = 60.0  # square pixels; how far apart spots must lie before a scale is read off them
 _PER_PICTURE = 24
-_BATCH = 1 << 21
+_BATCH = 1 << 20
+_WAITING = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +83,30 @@ def shared_spots(spots: Spots, groups: Ints, num_turns: int, most: int) -> Candi
         num_turns: Turns numbered below this are allowed.
         most: Pairs returned at most.
     """
-    num = len(groups)
-    matches = np.concatenate(list(_matches(spots, groups, num_turns)), axis=1)
-    found = []
-    picture = spots.picture[matches[0]]
-    parts = max(1, matches.shape[1] // _BATCH)
-    bounds = np.linspace(0, num, parts + 1).astype(np.int64)
-    for low, high in pairwise(bounds):
-        rows = (picture >= low) & (picture < high)
-        found.append(strongest(_count(matches[:, rows], spots, num), most))
+    found: list[Candidates] = []
+    waiting: list[npt.NDArray[np.int32]] = []
+    for match in _matches(spots, groups, num_turns):
+        waiting.append(match)
+        # Only a crowd of alike pictures gets here: memory counts more than votes cast together.
+        if sum(part.shape[1] for part in waiting) > _WAITING:
+            found.append(_count_all(waiting, spots, len(groups), most))
+            waiting = []
+    found.append(_count_all(waiting, spots, len(groups), most))
     return strongest(join_candidates(found), most)
+
+
+def _count_all(
+    waiting: list[npt.NDArray[np.int32]], spots: Spots, num: int, most: int
+) -> Candidates:
+    """Count matches, some pictures at a time so that memory stays small."""
+    matches = np.concatenate([np.empty((5, 0), np.int32), *waiting], axis=1)
+    picture = spots.picture[matches[0]]
+    bounds = np.linspace(0, num, matches.shape[1] // _BATCH + 2).astype(np.int64)
+    counted = [
+        strongest(_count(matches[:, (picture >= low) & (picture < high)], spots, num), most)
+        for low, high in pairwise(bounds)
+    ]
+    return join_candidates(counted)
 
 
 def _matches(spots: Spots, groups: Ints, num_turns: int) -> Iterator[npt.NDArray[np.int32]]:
@@ -100,7 +115,6 @@ def _matches(spots: Spots, groups: Ints, num_turns: int) -> Iterator[npt.NDArray
     Spot of i, spot of j, turn, cosine in thousandths; and 1 where i shows the spot larger, -1 where
     j does, or 0.
     """
-    yield np.empty((5, 0), np.int32)
     group = groups[spots.picture]
     index = Index(spots.patch)
     sizes = ((spots.patch, spots.turn), (spots.large_patch, spots.large_turn))

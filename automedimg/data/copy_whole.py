@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy.typing as npt
 
 from automedimg.data.copy_index import LENGTH, Index
 from automedimg.data.copy_turns import BETWEEN, turn
-from automedimg.data.copy_votes import Candidates, join_candidates
+from automedimg.data.copy_votes import Candidates, join_candidates, strongest
 from automedimg.data.similarity import coarse_vectors, detail_of
 
 EXHAUSTIVE = 8192
@@ -34,7 +33,7 @@ def compare_all(thumbnails: npt.NDArray[np.uint8], num_turns: int, least: float)
         num_turns: Turns numbered below this are allowed.
         least: Dot product of the coarse vectors of a candidate.
     Returns:
-        At most 100 candidates a picture and block of 512 others.
+        At most 100 candidates j > i of a picture i.
     """
     vectors = np.rint(coarse_vectors(detail_of(thumbnails)) * _EXACT_LENGTH)
     side = int(np.sqrt(vectors.shape[1]))
@@ -60,28 +59,37 @@ def compare_all(thumbnails: npt.NDArray[np.uint8], num_turns: int, least: float)
     return join_candidates(found)
 
 
-def look_up(small: npt.NDArray[np.int8], num_turns: int) -> Iterator[Candidates]:
+def look_up(small: npt.NDArray[np.int8], num_turns: int, most: int) -> Candidates:
     """Find near neighbours by an index: for more pictures than can be compared with one another.
 
     Args:
-        small: What `shrink` returned, int8 (N, 256).
+        small: Structure of the pictures as index vectors, int8 (N, 256).
         num_turns: Turns numbered below this are allowed.
-    Yields:
-        Candidates; both pictures of a pair may have found each other.
+        most: Pairs returned at most; see `strongest`.
     """
     index = Index(small)
     square = small.reshape(-1, _GRID, _GRID)
+    found = _none()
     for number in range(num_turns):
         queries = np.ascontiguousarray(turn(square, number)).reshape(small.shape)
-        back = int(BETWEEN[0, number])
+        parts = [found]
         for first, second, dots in index.neighbours(
             queries, min_cosine=_MIN_COSINE, most=_NEAREST, probes=_PROBES
         ):
             other = first != second
             low, high = np.minimum(first, second)[other], np.maximum(first, second)[other]
-            turns = np.where(first > second, back, number)[other]
+            turns = np.where(first > second, BETWEEN[0, number], number)[other]
             pairs = np.stack([low, high], axis=1).astype(np.int64)
-            yield _candidates(pairs, turns, dots[other] / LENGTH**2)
+            parts.append(_candidates(pairs, turns, dots[other] / LENGTH**2))
+        found = strongest(_once(join_candidates(parts), len(small)), most)
+    return found
+
+
+def _once(candidates: Candidates, num: int) -> Candidates:
+    """Keep each pair once, in the turn that fits best: pictures may have found each other."""
+    order = np.argsort(-candidates.score, kind="stable")
+    keys = candidates.pairs[order, 0] * num + candidates.pairs[order, 1]
+    return candidates[order[np.unique(keys, return_index=True)[1]]]
 
 
 def _none() -> Candidates:

@@ -21,9 +21,10 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from automedimg.data.copy_confirm import cropped, unmoved
-from automedimg.data.copy_survey import Survey, in_order, survey
+from automedimg.data.copy_survey import Survey, survey
+from automedimg.data.copy_threads import in_order, one_product_a_thread
 from automedimg.data.copy_turns import ALLOWED, Symmetries
-from automedimg.data.copy_votes import Candidates, join_candidates, shared_spots, strongest
+from automedimg.data.copy_votes import Candidates, shared_spots
 from automedimg.data.copy_whole import EXHAUSTIVE, compare_all, look_up
 from automedimg.data.similarity import SIDE
 
@@ -83,12 +84,13 @@ def find_copies(
     kept, equal = _split_equal(thumbnails)
     if len(kept) < 2:
         return np.unique(equal, axis=0)
-    seen = survey(thumbnails, kept, progress)
-    whole = _whole(seen, turns, min_coarse)
-    found = [equal, _confirmed(seen, whole, partial(unmoved, seen, least=min_correlation))]
-    apart = connected_groups(len(thumbnails), np.concatenate(found))[kept]
-    shared = shared_spots(seen.spots, apart, turns, _most(len(kept)))
-    found.append(_confirmed(seen, shared, partial(cropped, seen, least=min_aligned)))
+    with one_product_a_thread():
+        seen = survey(thumbnails, kept, progress)
+        whole = _whole(seen, turns, min_coarse)
+        found = [equal, _confirmed(seen, whole, partial(unmoved, seen, least=min_correlation))]
+        apart = connected_groups(len(thumbnails), np.concatenate(found))[kept]
+        shared = shared_spots(seen.spots, apart, turns, _most(len(kept)))
+        found.append(_confirmed(seen, shared, partial(cropped, seen, least=min_aligned)))
     return np.unique(np.concatenate(found), axis=0)
 
 
@@ -133,9 +135,7 @@ def _whole(seen: Survey, turns: int, least: float) -> Candidates:
     num = len(seen.kept)
     if num <= EXHAUSTIVE:
         return compare_all(seen.pictures(np.arange(num)), turns, least)
-    found = join_candidates(list(look_up(seen.small, turns)))
-    _, first = np.unique(found.pairs[:, 0] * num + found.pairs[:, 1], return_index=True)
-    return strongest(found[first], _most(num))
+    return look_up(seen.small, turns, _most(num))
 
 
 def _confirmed(

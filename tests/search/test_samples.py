@@ -10,7 +10,13 @@ import pytest
 import automedimg
 from automedimg.registry import load_catalog
 
-TASKS = load_catalog().datasets.names()
+QUICK = ("dbt", "npz", "pcam")
+"""Searched in every test run; br35h and dicom are searched by other tests too."""
+
+TASKS = [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+    for name in load_catalog().datasets.names()
+]
 
 
 @pytest.mark.parametrize("task", TASKS)
