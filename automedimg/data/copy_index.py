@@ -22,10 +22,10 @@ Rows: TypeAlias = npt.NDArray[np.int32]
 Found: TypeAlias = tuple[Rows, Rows, npt.NDArray[np.float32]]
 """Query numbers, numbers of stored vectors, their products; equally long."""
 
-_CHUNK = 4096
+_CHUNK = 2048
 _ASSIGNED = 65536
 _TINY = 4096  # so few vectors are compared with all
-_CELL_LIMIT = 8192  # vectors that look alike beyond this number are split further
+_CELL_LIMIT = 4096  # vectors that look alike beyond this number are split further
 _ROUNDS = 4
 _LEARN_PER_CELL = 24
 
@@ -67,8 +67,8 @@ class Index:
         """Yield pairs of a query and a stored vector that point the same way.
 
         At most `most` neighbours, the nearest, are kept of each query and cell, and no cell holds
-        more than 8192 vectors, so that work and memory are bounded whatever the vectors are: by
-        ``Q * probes * 8192`` products and ``Q * probes * most`` pairs.
+        more than 4096 vectors, so that work and memory are bounded whatever the vectors are: by
+        ``Q * probes * 4096`` products and ``Q * probes * most`` pairs.
 
         Args:
             queries: int8, shape (Q, D), from `quantise`.
@@ -143,14 +143,17 @@ def _best(
     dots: npt.NDArray[np.float32], least: int, most: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return row and column of the `most` biggest dots of each row, if they reach `least`."""
-    first, second = np.divmod(np.flatnonzero(dots >= least), dots.shape[1])
-    if not len(first) or np.bincount(first).max() <= most:
+    near = dots >= least
+    crowded = np.flatnonzero(np.count_nonzero(near, axis=1) > most)
+    near[crowded] = False
+    first, second = np.divmod(np.flatnonzero(near), dots.shape[1])
+    if not len(crowded):
         return first, second
-    # Equal dots are kept in the order of their columns, so that nothing is left to chance.
-    order = np.lexsort((second, -dots[first, second], first))
-    first, second = first[order], second[order]
-    rank = np.arange(len(first)) - np.searchsorted(first, first)
-    return first[rank < most], second[rank < most]
+    best = np.argpartition(dots[crowded], -most, axis=1)[:, -most:]
+    return (
+        np.concatenate([first, np.repeat(crowded, most)]),
+        np.concatenate([second, best.ravel()]),
+    )
 
 
 def _parts(

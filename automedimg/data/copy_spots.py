@@ -70,9 +70,9 @@ class Spots:
             values = getattr(other, name)
             getattr(self, name)[at : at + len(values)] = values
 
-    def first(self, num: int) -> Spots:
-        """Return the first ones; a view, no copy."""
-        return Spots(*(getattr(self, name)[:num] for name in Spots.__slots__))
+    def __getitem__(self, rows: slice | npt.NDArray[np.bool_]) -> Spots:
+        """Return some of them; a view where `rows` is a slice."""
+        return Spots(*(getattr(self, name)[rows] for name in Spots.__slots__))
 
 
 def structure_of(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -83,7 +83,7 @@ def survey(
         coarse[rows], small[rows] = part[1], part[2]
         if progress:
             progress(min(start + _CHUNK, len(kept)))
-    return Survey(thumbnails, kept, room.first(filled), coarse, small)
+    return Survey(thumbnails, kept, room[:filled], coarse, small)
 
 
 def _shrink(detail: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:

@@ -23,6 +23,8 @@ _PROBES = 2
 _MAX_MOVE = 13.0  # pixels that a crop can move a spot
 _SPREAD = 60.0  # square pixels; how far apart spots must lie before a scale is read off them
 _PER_PICTURE = 24
+_SPOKESMEN = 16  # pictures of a group that are compared spot by spot
+_HARDLY = 0.95
 _BATCH = 1 << 20
 _WAITING = 1 << 22
 
@@ -80,9 +82,11 @@ def shared_spots(spots: Spots, groups: Ints, num_turns: int, most: int) -> Candi
     Args:
         spots: Of all pictures.
         groups: Group of each picture; pictures of one group need no further link, int64 (N,).
+            Of a group, 16 pictures are compared.
         num_turns: Turns numbered below this are allowed.
         most: Pairs returned at most.
     """
+    spots = _spokesmen(spots, groups)
     found: list[Candidates] = []
     waiting: list[npt.NDArray[np.int32]] = []
     for match in _matches(spots, groups, num_turns):
@@ -93,6 +97,17 @@ def shared_spots(spots: Spots, groups: Ints, num_turns: int, most: int) -> Candi
             waiting = []
     found.append(_count_all(waiting, spots, len(groups), most))
     return strongest(join_candidates(found), most)
+
+
+def _spokesmen(spots: Spots, groups: Ints) -> Spots:
+    """Let a few pictures speak for a big group, whose spots are all alike."""
+    order = np.argsort(groups, kind="stable")
+    ranked = groups[order]
+    rank = np.empty(len(groups), np.int64)
+    rank[order] = np.arange(len(groups)) - np.searchsorted(ranked, ranked)
+    heard = (rank < _SPOKESMEN)[spots.picture]
+    # Where hardly any falls silent, a copy of all others costs more than it saves.
+    return spots if not len(heard) or heard.mean() > _HARDLY else spots[heard]
 
 
 def _count_all(

@@ -53,7 +53,7 @@ def outcome(run: automedimg.Run) -> list[tuple[int, object, object]]:
     return [(trial.number, dict(trial.params), trial.value) for trial in run.trials]
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.3])
+@pytest.mark.parametrize("delay", [0.0, pytest.param(0.3, marks=pytest.mark.faults)])
 def test_a_killed_search_goes_on_as_if_nothing_had_happened(
     data: Path, whole: automedimg.Run, tmp_path: Path, delay: float
 ):
@@ -71,7 +71,9 @@ def test_a_killed_search_goes_on_as_if_nothing_had_happened(
             assert trial == finished[trial.number], "a finished trial was run again"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.faults)]
+)
 def test_an_interrupted_search_ends_with_the_best_so_far(data: Path, tmp_path: Path, number: int):
     process = start(data, tmp_path / "run")
     wait_for_trials(tmp_path / "run", 2)
