@@ -274,7 +274,10 @@ def audit(
         from automedimg.report.audit_page import write_audit
 
         withheld = prepared.flagged()
-        show = lambda name: None if name in withheld else found.listing.picture(name)  # noqa: E731
+
+        def show(name: str) -> Image.Image | None:
+            return None if name in withheld else found.listing.picture(name)
+
         write_audit(Path(html), told, show)
     return told
 

@@ -17,9 +17,11 @@ from automedimg.data.copy_spots import (
     structure_of,
 )
 from automedimg.data.copy_threads import in_order
+from automedimg.data.files import forget_pages
 
 _CHUNK = 256
 _MANY = 50_000
+_PAGES = 64 * _CHUNK  # pictures after which a memory map's pages are given back: 67 MB
 _COARSE_SIDE = 32
 _SMALL_SIDE = 16
 _COARSE_GREY = 64  # steps of a coarse value of 1
@@ -81,6 +83,8 @@ def survey(
         room.write(filled, part[0])
         filled += len(part[0].picture)
         coarse[rows], small[rows] = part[1], part[2]
+        if start % _PAGES == 0:
+            forget_pages(thumbnails)
         if progress:
             progress(min(start + _CHUNK, len(kept)))
     return Survey(thumbnails, kept, room[:filled], coarse, small)

@@ -26,6 +26,7 @@ from automedimg.data.copy_threads import in_order, one_product_a_thread
 from automedimg.data.copy_turns import ALLOWED, Symmetries
 from automedimg.data.copy_votes import Candidates, shared_spots
 from automedimg.data.copy_whole import EXHAUSTIVE, compare_all, look_up
+from automedimg.data.files import forget_pages
 from automedimg.data.similarity import SIDE
 
 __all__ = ["Pairs", "Symmetries", "connected_groups", "find_copies"]
@@ -35,6 +36,7 @@ Pairs: TypeAlias = npt.NDArray[np.int64]
 
 _BLANK_RANGE = 4  # grey levels between the darkest and the brightest pixel of an empty picture
 _CHUNK = 256
+_PAGES = 16_384  # pictures after which a memory map's pages are given back: 67 MB
 _LOOKS = 50_000  # candidates looked at closely, besides one a picture
 
 
@@ -122,6 +124,8 @@ def _split_equal(thumbnails: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.int6
         first = first_of.setdefault(hashlib.sha256(picture.tobytes()).digest(), index)
         if first != index:
             pairs.append((first, index))
+        if index % _PAGES == _PAGES - 1:
+            forget_pages(thumbnails)
     kept = np.fromiter(first_of.values(), np.int64, len(first_of))
     return kept, np.array(pairs, np.int64).reshape(-1, 2)
 

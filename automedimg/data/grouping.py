@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,24 +44,40 @@ class Copies:
     """The near-copies among some pictures, looked for once and kept in a file.
 
     Args:
-        thumbnails: uint8 (N, 64, 64).
+        thumbnails: uint8 (M, 64, 64), perhaps a memory map.
         folder: Where pairs are kept; None keeps none.
         key: Hash of the pictures.
+        rows: Which of them count, int64 (N,), ascending; None takes all. The others must be blank:
+            they are passed over without a copy of the rest being made.
+        progress: Called with the number of pictures gone over.
     """
 
     def __init__(
-        self, thumbnails: npt.NDArray[np.uint8], folder: Path | None = None, key: str = ""
+        self,
+        thumbnails: npt.NDArray[np.uint8],
+        folder: Path | None = None,
+        key: str = "",
+        *,
+        rows: IntArray | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> None:
         self._thumbnails, self._folder, self._key = thumbnails, folder, key
+        self._rows, self._progress = rows, progress
 
     def pairs(self, symmetries: Symmetries) -> IntArray:
-        """Return pairs i < j of copies, int64 (P, 2).
+        """Return pairs i < j of copies among those that count, int64 (P, 2).
 
         Args:
             symmetries: Which turned copies count.
         """
+        found = self._known_or_found(symmetries)
+        if self._rows is None:
+            return found
+        return np.asarray(np.searchsorted(self._rows, found), dtype=np.int64)
+
+    def _known_or_found(self, symmetries: Symmetries) -> IntArray:
         if self._folder is None:
-            return find_copies(self._thumbnails, symmetries=symmetries)
+            return self._find(symmetries)
         name = f"{self._key}-{len(self._thumbnails)}-{symmetries}-v{VERSION}.npy"
         path = files.make_folder(self._folder) / name
         try:
@@ -70,10 +86,13 @@ class Copies:
                 return known
         except (OSError, EOFError, ValueError):
             pass  # not looked for yet, or damaged
-        found = find_copies(self._thumbnails, symmetries=symmetries)
+        found = self._find(symmetries)
         with files.replacing(path) as temporary:
             np.save(temporary, found)
         return found
+
+    def _find(self, symmetries: Symmetries) -> IntArray:
+        return find_copies(self._thumbnails, symmetries=symmetries, progress=self._progress)
 
 
 def find_groups(

@@ -101,9 +101,16 @@ def prepare(
     codes = {name: number for number, name in enumerate(spec.classes)}
     labels = np.asarray([codes[record.label] for record in records], dtype=np.int64)
 
-    listener(StageStarted("looking for copies"))
+    listener(StageStarted("looking for copies", len(scan)))
     digests = [scan.digests[row] for row in rows]
-    copies = Copies(_rows_of(decoded.thumbnails(), rows), cache / "copies", decoded.key)
+    # The thumbnail of an image that could not be read is blank.
+    copies = Copies(
+        decoded.thumbnails(),
+        cache / "copies",
+        decoded.key,
+        rows=rows,
+        progress=lambda done: listener(StageAdvanced(done)),
+    )
     grouping = find_groups(records, digests, copies)
     external = rows >= len(listing.records) - listing.num_external
     split, protocol = divide(how, spec, records, labels, digests, copies, grouping, external)
@@ -129,11 +136,6 @@ def prepare(
         fingerprint=_fingerprint(decoded.key, records, split),
         audit=report,
     )
-
-
-def _rows_of(array: Any, rows: IntArray) -> Any:
-    """Rows of a memory map; the map itself where all are wanted, which costs no memory."""
-    return array if len(rows) == len(array) else array[rows]
 
 
 def _read_pixels(

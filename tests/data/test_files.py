@@ -6,9 +6,17 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from automedimg.data.files import make_folder, read_json, replacing, write_json, write_text
+from automedimg.data.files import (
+    forget_pages,
+    make_folder,
+    read_json,
+    replacing,
+    write_json,
+    write_text,
+)
 from automedimg.errors import RunError
 
 
@@ -86,3 +94,12 @@ def test_a_folder_below_a_file_is_a_run_error(tmp_path: Path) -> None:
 def test_a_folder_that_takes_no_files_is_a_run_error() -> None:
     with pytest.raises(RunError, match="/proc"):
         make_folder(Path("/proc"))
+
+
+def test_forgotten_pages_of_a_memory_map_can_be_read_again(tmp_path: Path) -> None:
+    np.save(tmp_path / "numbers.npy", np.arange(10_000))
+    numbers = np.load(tmp_path / "numbers.npy", mmap_mode="r")
+    assert numbers.sum() == 49_995_000
+    forget_pages(numbers)
+    forget_pages(np.arange(3))  # no map: nothing to forget
+    assert numbers.sum() == 49_995_000

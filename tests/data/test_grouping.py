@@ -82,9 +82,11 @@ def test_copies_are_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     searched: list[str] = []
     real = grouping.find_copies
 
-    def counting(pictures: npt.NDArray[np.uint8], *, symmetries: Symmetries) -> npt.NDArray[Any]:
+    def counting(
+        pictures: npt.NDArray[np.uint8], *, symmetries: Symmetries, progress: None
+    ) -> npt.NDArray[Any]:
         searched.append(symmetries)
-        return real(pictures, symmetries=symmetries)
+        return real(pictures, symmetries=symmetries, progress=progress)
 
     monkeypatch.setattr(grouping, "find_copies", counting)
     first = Copies(thumbnails, tmp_path / "copies", "k").pairs("all")
@@ -97,3 +99,14 @@ def test_copies_are_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     kept.write_bytes(b"torn")
     np.testing.assert_array_equal(Copies(thumbnails, tmp_path / "copies", "k").pairs("all"), first)
     assert searched == ["all", "none", "all"]
+
+
+def test_rows_that_do_not_count_are_passed_over(tmp_path: Path) -> None:
+    """Rows 1 and 2 could not be read: pairs are numbered as if they were not there."""
+    blank = np.zeros((64, 64), np.uint8)
+    thumbnails = np.stack([picture(0), blank, blank, picture(1), picture(0)[:, ::-1]])
+    heard: list[int] = []
+    for folder in (None, tmp_path / "copies", tmp_path / "copies"):
+        copies = Copies(thumbnails, folder, rows=np.array([0, 3, 4]), progress=heard.append)
+        assert copies.pairs("all").tolist() == [[0, 2]]
+    assert heard[-1] == 3
