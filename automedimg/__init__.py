@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from automedimg.version import __version__
 
 if TYPE_CHECKING:
-    from automedimg.api import audit, explain, open_run, predict, report, search, split
+    from automedimg.api import audit, explain, open_run, predict, report, resume, search, split
     from automedimg.errors import AutomedimgError
     from automedimg.run import Run
 
@@ -27,6 +27,7 @@ __all__ = [
     "open_run",
     "predict",
     "report",
+    "resume",
     "search",
     "split",
 ]

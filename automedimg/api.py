@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from automedimg.data.dividing import SplitRequest
     from automedimg.data.prepare import PreparedData
     from automedimg.data.resolving import Found, TaskRequest
+    from automedimg.search.request import SearchRequest
     from automedimg.training.inference import Prediction
 
 Listener = Callable[[Event], None]
@@ -37,6 +38,8 @@ def search(
     time_s: float | None = None,
     patience: int | None = None,
     target: float | None = None,
+    stop: Iterable[str] = (),
+    extend: bool = False,
     metric: str = "auc",
     strategy: str = "tpe",
     protocol: str | None = None,
@@ -52,7 +55,14 @@ def search(
     epoch_patience: int = 8,
     trial_time_s: float | None = None,
     executor: str = "local",
+    address: str | None = None,
     workers: int | None = None,
+    devices: Iterable[str] | None = None,
+    workers_per_device: int = 1,
+    worker_memory_bytes: int | None = None,
+    hang_s: float = 300.0,
+    checkpoint_s: float = 10.0,
+    storage: str | None = None,
     weights_dir: str | Path | None = None,
     cache_dir: str | Path | None = None,
     download: bool = True,
@@ -61,7 +71,8 @@ def search(
 ) -> Run:
     """Find, train, judge and save the best classifier for a task.
 
-    Calling it again with the `out` of an earlier search continues that search.
+    Calling it again with the `out` of an earlier search continues that search; `resume` does the
+    same without its settings being repeated.
 
     Args:
         task: Name of a task; ``automedimg tasks`` lists them. None finds out from `data`.
@@ -71,11 +82,14 @@ def search(
         options: Of the task, by name; ``automedimg tasks NAME`` lists them.
         out: Run directory; None makes ``runs/<task>-<time>``.
         trials: Finished trials in all; 30 if nothing else limits the search.
-        time_s: Seconds for everything.
+        time_s: Seconds for everything, all sessions of a run together.
         patience: Trials without improvement that end the search.
         target: Value of the metric that ends the search.
+        stop: A further rule: ``same:N`` or ``same:N,TOLERANCE`` ends the search when N trials in a
+            row come to the same result, give or take the tolerance (0.001).
+        extend: Whether an existing run may be continued with other limits.
         metric: What selects, on the validation split.
-        strategy: What proposes trials.
+        strategy: What proposes trials: a name, or ``module:Class`` of a sampler of Optuna's kind.
         protocol: ``grouped`` keeps patients and copies on one side of the split; ``published``
             is the publisher's split; ``upright`` is blind to turned copies, and ``random`` to
             all, as many papers are: these leak. None takes the publisher's split where there is
@@ -93,7 +107,16 @@ def search(
         epoch_patience: Epochs without improvement that end a trial.
         trial_time_s: Most seconds a trial; None takes a fifth of `time_s`, but a minute at least.
         executor: Where trials run.
+        address: Of a cluster, for executors that use one.
         workers: Trials at once; None is one a GPU, or one on the CPU.
+        devices: GPUs to use, as ``CUDA_VISIBLE_DEVICES`` takes them; None takes all that are
+            visible, nothing takes the CPU.
+        workers_per_device: Trials at once on each GPU.
+        worker_memory_bytes: Memory past which a trial is ended; None is a share of 90 %.
+        hang_s: Seconds without a sign of life after which a trial is ended.
+        checkpoint_s: Seconds between two checkpoints of a trial, which are written at epochs' ends.
+        storage: URL of a server that keeps the ledger, e.g. ``postgresql://user@host/db``; None
+            keeps it in the run directory. Processes with the same `out` and `storage` join.
         weights_dir: Folder of pretrained weight files.
         cache_dir: Folder of the caches; None takes ``$AUTOMEDIMG_CACHE`` or the user's cache.
         download: Whether weights may be downloaded.
@@ -106,25 +129,24 @@ def search(
         AutomedimgError: something is wrong that you can do something about.
     """
     from automedimg.search.request import SearchRequest
-    from automedimg.search.session import Session
 
-    catalog = catalog or load_catalog()
     request = SearchRequest(
         out=Path(out) if out else _default_out(task, data),
         task=task,
-        data=Path(data) if data else None,
+        data=_path(data),
         sample=sample,
         options=dict(options or {}),
         trials=trials,
         time_s=time_s,
         patience=patience,
         target=target,
+        stop=tuple(stop),
+        extend=extend,
         metric=metric,
         strategy=strategy,
-        executor=executor,
         protocol=protocol,
-        splits=Path(splits) if splits else None,
-        external_test=Path(external_test) if external_test else None,
+        splits=_path(splits),
+        external_test=_path(external_test),
         preprocessings=tuple(preprocessing),
         seed=seed,
         backbones=tuple(backbones),
@@ -134,14 +156,61 @@ def search(
         epochs=epochs,
         epoch_patience=epoch_patience,
         trial_time_s=trial_time_s,
+        executor=executor,
+        address=address,
         workers=workers,
-        weights_dir=Path(weights_dir) if weights_dir else None,
-        cache_dir=Path(cache_dir) if cache_dir else None,
+        devices=None if devices is None else tuple(devices),
+        workers_per_device=workers_per_device,
+        worker_memory_bytes=worker_memory_bytes,
+        hang_s=hang_s,
+        checkpoint_s=checkpoint_s,
+        storage=storage,
+        weights_dir=_path(weights_dir),
+        cache_dir=_path(cache_dir),
         download=download,
     )
+    return _search(request, listener, catalog)
+
+
+def resume(
+    run: str | Path,
+    *,
+    extend: bool = False,
+    listener: Listener | None = None,
+    catalog: Catalog | None = None,
+    **changes: Any,
+) -> Run:
+    """Go on with the search in a run directory, with the settings that it began with.
+
+    Finished trials stay finished; one that was running goes on from its last checkpoint. A search
+    that has ended already gives its verdict again.
+
+    Args:
+        run: The run directory.
+        extend: Whether `changes` may name other limits: `trials`, `time_s`, `patience`, `target`,
+            `stop`, `trial_time_s`.
+        listener, catalog: As for `search`.
+        changes: Arguments of `search` that are to be different. Where and how trials run may
+            change, and with `extend` the limits; the rest must be as it was.
+    Raises:
+        RunError: it is no run directory, or something differs that may not.
+        ConfigurationError: an unknown setting.
+        AutomedimgError: as for `search`.
+    """
+    from automedimg.search.request import resumed_request
+
+    opened = Run(run)
+    request = resumed_request(opened.config, opened.folder, {**changes, "extend": extend})
+    return _search(request, listener, catalog)
+
+
+def _search(request: SearchRequest, listener: Listener | None, catalog: Catalog | None) -> Run:
+    """Run a session, and write the report whatever comes of it."""
+    from automedimg.search.session import Session
+
+    catalog = catalog or load_catalog()
     request.check(catalog)
-    emit = _emitter(catalog, listener)
-    session = Session(request, catalog, emit)
+    session = Session(request, catalog, _emitter(catalog, listener))
     try:
         session.run()
     except BaseException:
@@ -396,6 +465,7 @@ __all__ = [
     "open_run",
     "predict",
     "report",
+    "resume",
     "search",
     "split",
 ]

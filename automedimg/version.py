@@ -2,5 +2,5 @@
 
 __version__ = "0.1.0"
 
-RUN_FORMAT = 2
+RUN_FORMAT = 3
 """Raised whenever older run directories can't be read or continued any more."""

@@ -16,6 +16,7 @@ from automedimg.version import __version__
 
 COMMANDS = {
     "search": "Find, train, judge and save the best classifier for a task.",
+    "resume": "Go on with a search that was stopped, however it was.",
     "audit": "Say what is in a data set and what a split of it leaks.",
     "split": "Write a leak-free split, or folds, as CSV files.",
     "predict": "Classify image files with the best model of a run.",
@@ -87,7 +88,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
     0: done. 1: an error that the message explains. 2: wrong usage. 70: a bug. 130: interrupted.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
     try:
         status = app.main(args=arguments, prog_name="automedimg", standalone_mode=False)
     except AutomedimgError as error:
@@ -132,6 +135,6 @@ def _colour(text: str, colour: str) -> str:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> Any:
-    """End on SIGTERM as on Ctrl-C: cleanly, with the best so far."""
+    """End on SIGTERM, or with the terminal, as on Ctrl-C: cleanly, with the best so far."""
     del number, frame
     raise KeyboardInterrupt

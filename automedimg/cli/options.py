@@ -26,6 +26,36 @@ class Duration(click.ParamType[float]):
         return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
+class Memory(click.ParamType[int]):
+    """Bytes, or a number with a unit: ``8G``, ``500M``, ``1.5 GB``; powers of ten."""
+
+    name = "memory"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """Return bytes."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", str(value).strip().lower())
+        if match is None or float(match[1]) <= 0:
+            self.fail(f"`{value}` is no amount of memory; expected e.g. 8G or 500M", param, ctx)
+        return int(float(match[1]) * 1000 ** " kmgt".index(match[2] or " "))
+
+
+class Devices(click.ParamType[tuple[str, ...]]):
+    """Ids of GPUs with commas between them, or ``cpu`` for none."""
+
+    name = "devices"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """Return the ids; none for the CPU."""
+        if isinstance(value, tuple):
+            return value
+        if str(value).strip().lower() == "cpu":
+            return ()
+        names = tuple(name.strip() for name in str(value).split(","))
+        if not all(names) or "cpu" in names:
+            self.fail(f"`{value}` names no devices; expected e.g. 0,1 or cpu", param, ctx)
+        return names
+
+
 class Names(click.ParamType[tuple[str, ...]]):
     """Names with commas between them."""
 

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import nullcontext
 from typing import Any
 
 import click
 
 from automedimg.cli.data_options import data_options
-from automedimg.cli.options import Assignment, Duration, Names, as_mapping
+from automedimg.cli.engine_options import given, limit_options, place_options
+from automedimg.cli.options import Assignment, Names, as_mapping
 
 
 @click.command("search", short_help="Find, train, judge and save the best classifier.")
 @data_options
 @click.option("--out", metavar="DIR", help="Run directory; an existing run is continued.")
-@click.option("--trials", type=int, help="Trials in all. [default: 30 if nothing else limits]")
-@click.option("--time", "time_s", type=Duration(), help="Time for everything, e.g. 10m.")
-@click.option("--patience", type=int, help="Stop after so many trials without improvement.")
-@click.option("--target", type=float, help="Stop when the metric reaches this value.")
+@click.option("--extend", is_flag=True, help="Continue an existing run with other limits.")
+@limit_options
 @click.option("--metric", default="auc", show_default=True, help="What selects, on validation.")
-@click.option("--strategy", default="tpe", show_default=True, help="What proposes trials.")
+@click.option(
+    "--strategy",
+    default="tpe",
+    show_default=True,
+    help="What proposes trials: a name, or module:Class.",
+)
 @click.option("--splits", metavar="FILE", help="CSV file with the columns path and split.")
 @click.option(
     "--preprocess",
@@ -48,10 +50,7 @@ from automedimg.cli.options import Assignment, Duration, Names, as_mapping
     show_default=True,
     help="End a trial after so many epochs without improvement.",
 )
-@click.option("--trial-time", "trial_time_s", type=Duration(), help="Most time a trial.")
-@click.option("--executor", default="local", show_default=True, help="Where trials run.")
-@click.option("--workers", type=int, help="Trials at once. [default: one a GPU, or one]")
-@click.option("--weights-dir", metavar="DIR", help="Folder of pretrained weight files.")
+@place_options
 @click.option("--offline", is_flag=True, help="Don't try to download weights.")
 @click.option(
     "--seed",
@@ -70,20 +69,6 @@ def command(offline: bool, quiet: bool, as_json: bool, **settings: Any) -> None:
     when it is started again with the same --out.
     """
     from automedimg import api
-    from automedimg.cli.console import stderr, stdout
-    from automedimg.cli.verdict import show_verdict
-    from automedimg.cli.view import make_view
+    from automedimg.cli.searching import show_search
 
-    console = stderr()
-    with nullcontext() if quiet else make_view(console) as view:
-        run = api.search(
-            **settings,
-            download=not offline,
-            listener=view.hear if view is not None else None,
-        )
-    if run.result is None:
-        return
-    if as_json:
-        click.echo(json.dumps(run.result, ensure_ascii=False))
-    else:
-        show_verdict(stdout(), run)
+    show_search(api.search, quiet=quiet, as_json=as_json, download=not offline, **given(settings))

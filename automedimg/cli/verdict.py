@@ -14,6 +14,8 @@ ENDINGS = {
     "time": "its time",
     "patience": "its patience",
     "target": "reaching its target",
+    "same": "getting the same result again and again",
+    "exhausted": "having tried everything",
     "interrupted": "being interrupted",
     "failures": "failing trials",
 }
@@ -47,7 +49,8 @@ def show_verdict(console: Console, run: Run) -> None:
     console.print(
         f"Best of {trials} trial{'s' if trials != 1 else ''}: "
         f"[bold]{escape(brief(best['params']))}[/] (trial {best['trial']}, epoch "
-        f"{best['epoch']}); the search ended by {ENDINGS.get(result['stopped_by'], 'itself')}.",
+        f"{best['epoch']}); the search ended by {ENDINGS.get(result['stopped_by'], 'itself')} "
+        f"({escape(result['stopped_because'])}).",
         soft_wrap=True,
     )
     console.print(

@@ -29,14 +29,21 @@ from automedimg.contracts.events import (
     TrialFinished,
     TrialStarted,
 )
-from automedimg.contracts.executors import Decision, Executor, ExecutorSpec, Message
+from automedimg.contracts.executors import (
+    Decision,
+    Executor,
+    ExecutorOptions,
+    ExecutorSpec,
+    Message,
+    MessageKind,
+)
 from automedimg.contracts.heads import Head, HeadSpec
 from automedimg.contracts.lazy import lazy, lazy_attribute
 from automedimg.contracts.metrics import FloatArray, IntArray, Metric, MetricSpec
 from automedimg.contracts.privacy import pseudonym
 from automedimg.contracts.source import Source
-from automedimg.contracts.space import Space, When, distribution_of, is_active
-from automedimg.contracts.strategies import Strategy, StrategySpec
+from automedimg.contracts.space import Parameter, Space, When, distribution_of, is_active
+from automedimg.contracts.strategies import Outline, Strategy, StrategySpec
 from automedimg.contracts.trials import RunContext, ScoreSpec, TrialResult, TrialSpec, TrialState
 
 hookimpl = pluggy.HookimplMarker("automedimg")
@@ -53,15 +60,19 @@ __all__ = [
     "EpochFinished",
     "Event",
     "Executor",
+    "ExecutorOptions",
     "ExecutorSpec",
     "FloatArray",
     "Head",
     "HeadSpec",
     "IntArray",
     "Message",
+    "MessageKind",
     "Metric",
     "MetricSpec",
     "Notice",
+    "Outline",
+    "Parameter",
     "Record",
     "RunContext",
     "ScoreSpec",

@@ -12,7 +12,7 @@ from automedimg.contracts.trials import RunContext, ScoreSpec, TrialSpec
 Decision = Literal["continue", "prune", "stop", "keep", "drop"]
 """The orchestrator's answer to an ``epoch`` (continue, prune, stop) or ``scored`` (keep, drop)."""
 
-MessageKind = Literal["started", "epoch", "scored", "finished", "failed"]
+MessageKind = Literal["started", "epoch", "scored", "finished", "failed", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +20,43 @@ class Message:
     """Something that a job reports.
 
     ``epoch`` and ``scored`` wait for an answer: the trial goes on only then, so that a search
-    with one worker repeats exactly. A job ends with one ``finished`` or ``failed``.
+    with one worker repeats exactly. A job ends with one ``finished``, ``failed`` or ``lost``; the
+    last means that the place where it ran went away, which is not the trial's fault: it may be
+    submitted again.
 
     Args:
         kind: What happened.
         job: The number that `Executor.submit` returned.
-        data: Plain JSON types.
+        data: Plain JSON types. ``failed`` and ``lost`` carry a ``reason`` and a ``cause``, which is
+            ``memory``, ``hung``, ``time``, ``disk``, or empty for anything else.
     """
 
     kind: MessageKind
     job: int
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorOptions:
+    """How an executor is to be set up.
+
+    Args:
+        workers: Jobs at once; None is the executor's own choice.
+        devices: Ids of the GPUs to use, as ``CUDA_VISIBLE_DEVICES`` takes them; None takes all that
+            are visible, an empty tuple none.
+        workers_per_device: Jobs at once on each GPU.
+        worker_memory_bytes: Resident memory past which a worker is ended; None is the executor's
+            own choice.
+        hang_s: Seconds without a sign of life after which a worker is ended.
+        address: Of a cluster, where the executor runs on one.
+    """
+
+    workers: int | None = None
+    devices: tuple[str, ...] | None = None
+    workers_per_device: int = 1
+    worker_memory_bytes: int | None = None
+    hang_s: float = 300.0
+    address: str | None = None
 
 
 class Executor(ABC):
@@ -78,9 +104,9 @@ class ExecutorSpec:
     Args:
         name: Lower case, digits, hyphens.
         summary: One line.
-        factory: Called with the number of workers asked for (None: its own choice).
+        factory: Called with how it is to be set up.
     """
 
     name: str
     summary: str
-    factory: Callable[[int | None], Executor]
+    factory: Callable[[ExecutorOptions], Executor]

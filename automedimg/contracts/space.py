@@ -29,6 +29,29 @@ Space: TypeAlias = "Mapping[str, BaseDistribution | When]"
 """Parameter name -> distribution, e.g. ``{"units": IntDistribution(32, 512, log=True)}``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a whole search, as a strategy sees it.
+
+    Args:
+        name: Its name in the ledger, e.g. ``mobilenetv2.alpha``.
+        distribution: What it is drawn from.
+        when: Alternatives; it exists where one of them holds. Each maps names of parameters, which
+            stand before this one in the search's list, to the values that they must have. Empty:
+            it always exists.
+    """
+
+    name: str
+    distribution: BaseDistribution
+    when: tuple[Mapping[str, tuple[Any, ...]], ...] = ()
+
+    def active(self, chosen: Mapping[str, Any]) -> bool:
+        """Whether it exists, given the values of those before it by ledger name."""
+        return not self.when or any(
+            all(chosen.get(name) in values for name, values in way.items()) for way in self.when
+        )
+
+
 def distribution_of(entry: BaseDistribution | When) -> BaseDistribution:
     """The distribution of a space's entry, whether it is conditional or not."""
     return entry.distribution if isinstance(entry, When) else entry

@@ -67,6 +67,10 @@ class TrialSpec:
         patience: Epochs without improvement after which training ends.
         folder: Where its history, predictions and model go.
         time_limit_s: Seconds after which it stops at the epoch it has; None is unlimited.
+        accumulate: Steps whose gradients are added up to one update: each step then takes
+            ``batch_size / accumulate`` images, and less memory.
+        checkpoint_s: Seconds between checkpoints in `folder`, which are written at the end of an
+            epoch; from one of them a trial that was cut off goes on.
     """
 
     number: int
@@ -82,6 +86,8 @@ class TrialSpec:
     patience: int
     folder: str
     time_limit_s: float | None = None
+    accumulate: int = 1
+    checkpoint_s: float = 10.0
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON types."""

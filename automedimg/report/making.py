@@ -16,6 +16,8 @@ STOPPED_BY = {
     "time": "the time limit",
     "patience": "no improvement for as many trials as patience allows",
     "target": "the target value",
+    "same": "the same result again and again",
+    "exhausted": "nothing left to try",
     "interrupted": "an interruption",
     "failures": "failing trials",
 }
@@ -24,7 +26,14 @@ PROTOCOLS = {
     "upright": "upright (as grouped, but blind to mirrored copies: these may fall on both sides)",
     "random": "random (images are split one by one; copies may fall on both sides)",
 }
-LIMITS = {"trials": "trials", "time_s": "time", "patience": "patience", "target": "target"}
+LIMITS = {
+    "trials": "trials",
+    "time_s": "time",
+    "patience": "patience",
+    "target": "target",
+    "same": "same result:",
+    "trial_time_s": "time a trial",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +89,17 @@ def _metric(run: Mapping[str, Any]) -> str:
 def limits(given: Mapping[str, Any]) -> str:
     """The limits that were set."""
     texts = [
-        f"{LIMITS.get(name, name)} {duration(value) if name == 'time_s' else setting(value)}"
+        f"{LIMITS.get(name, name)} {_limit(name, value)}"
         for name, value in given.items()
         if value is not None
     ]
     return ", ".join(texts) or "none"
+
+
+def _limit(name: str, value: Any) -> str:
+    if name == "same":
+        return f"{value['count']} trials in a row within {value['tolerance']:g}"
+    return duration(value) if name in ("time_s", "trial_time_s") else setting(value)
 
 
 def versions(files: RunFiles) -> list[tuple[str, str]]:
@@ -101,16 +116,17 @@ def sessions(files: RunFiles) -> list[SessionRow]:
             moment(entry.get("started")),
             moment(entry.get("ended")),
             duration(entry.get("seconds")),
-            _stopped_by(entry.get("stopped_by")),
+            _stopped_by(entry.get("stopped_by"), entry.get("stopped_because")),
         )
         for entry in files.run.get("sessions") or []
     ]
 
 
-def _stopped_by(reason: object) -> str:
-    if not reason:
+def _stopped_by(rule: object, why: object) -> str:
+    if not rule:
         return "not on record: it is running, or was killed"
-    return STOPPED_BY.get(str(reason), setting(reason))
+    named = STOPPED_BY.get(str(rule), setting(rule))
+    return f"{named}: {why}" if why else named
 
 
 def web_link(url: object) -> str:

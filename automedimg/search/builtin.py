@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from automedimg.contracts import Executor, ExecutorSpec, hookimpl
+from automedimg.contracts import Executor, ExecutorOptions, ExecutorSpec, hookimpl
 
 
-def _local(workers: int | None) -> Executor:
+def _local(options: ExecutorOptions) -> Executor:
     from automedimg.search.local import LocalExecutor
 
-    return LocalExecutor(workers)
+    return LocalExecutor(options)
 
 
 @hookimpl

@@ -1,13 +1,21 @@
-"""What trials can run on, found without loading CUDA into this process."""
+"""What trials can run on, found without loading CUDA or HIP into this process."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import Path
+
+from automedimg.errors import ConfigurationError
+
+NVIDIA, AMD = "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"
+KFD = Path("/sys/class/kfd/kfd/topology/nodes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +31,53 @@ class Slot:
     environment: tuple[tuple[str, str], ...]
 
 
-def find_slots(backend: str, workers: int | None = None) -> list[Slot]:
-    """One slot a GPU that the backend can use, else CPU slots that share the cores.
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU, or a part of one.
+
+    Args:
+        name: Its number, UUID or MIG name.
+        variable: The environment variable that confines a process to it.
+    """
+
+    name: str
+    variable: str
+
+
+def find_slots(
+    backend: str,
+    workers: int | None = None,
+    devices: Sequence[str] | None = None,
+    per_device: int = 1,
+) -> list[Slot]:
+    """Some slots a GPU that the backend can use, else CPU slots that share the cores.
 
     Args:
         backend: Of Keras.
-        workers: How many slots are wanted; None takes one a GPU, or one for the whole CPU.
+        workers: How many slots are wanted; None takes `per_device` a GPU, or one for the CPU.
+        devices: Ids of the GPUs to use; None takes all that are visible, an empty sequence none.
+        per_device: Slots a GPU.
+    Raises:
+        ConfigurationError: GPUs are asked for of a backend that can't use them.
     """
     gpus = visible_gpus() if uses_gpus(backend) else []
+    if devices and not gpus:
+        raise ConfigurationError(
+            f"no GPU is there that {backend} can use; asked for {', '.join(devices)}",
+            "is the driver installed, and the backend's build one for GPUs? "
+            "`--devices cpu` runs on the CPU",
+        )
+    if devices is not None:
+        variable = gpus[0].variable if gpus else NVIDIA
+        gpus = [Gpu(name, variable) for name in devices]
     if gpus:
-        count = workers or len(gpus)
-        return [
-            Slot(gpus[i % len(gpus)], (("CUDA_VISIBLE_DEVICES", gpus[i % len(gpus)]),))
-            for i in range(count)
-        ]
+        count = workers or len(gpus) * per_device
+        chosen = [gpus[i % len(gpus)] for i in range(count)]
+        return [Slot(gpu.name, ((gpu.variable, gpu.name),)) for gpu in chosen]
     count = workers or 1
     threads = str(max(1, num_cores() // count))
     limits = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-    environment = (("CUDA_VISIBLE_DEVICES", ""), *((name, threads) for name in limits))
+    environment = ((NVIDIA, ""), (AMD, ""), *((name, threads) for name in limits))
     return [Slot("cpu", environment) for _ in range(count)]
 
 
@@ -52,29 +89,53 @@ def uses_gpus(backend: str) -> bool:
     return not {"tensorflow-cpu", "tensorflow_cpu"} & names
 
 
-def visible_gpus() -> list[str]:
-    """Ids of the GPUs that this process may use; ``CUDA_VISIBLE_DEVICES`` has the first word."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        names = [name.strip() for name in visible.split(",")]
-        # CUDA ignores an invalid id and all that follow it.
-        return list(takewhile(lambda name: name not in ("", "-1"), names))
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return []
-    try:
-        listed = subprocess.run(
-            [command, "--query-gpu=uuid", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [line.strip() for line in listed.stdout.splitlines() if line.startswith("GPU-")]
+def visible_gpus() -> list[Gpu]:
+    """The GPUs that this process may use; the environment's variables have the first word.
+
+    Parts of a GPU in MIG mode count instead of it.
+    """
+    for variable in (NVIDIA, AMD):
+        visible = os.environ.get(variable)
+        if visible is not None:
+            names = [name.strip() for name in visible.split(",")]
+            # CUDA ignores an invalid id and all that follow it.
+            return [Gpu(n, variable) for n in takewhile(lambda n: n not in ("", "-1"), names)]
+    return [Gpu(name, NVIDIA) for name in _nvidia()] or [Gpu(name, AMD) for name in _amd()]
 
 
 def num_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _nvidia() -> list[str]:
+    """UUIDs as NVIDIA's driver lists them."""
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return []
+    try:
+        listed = subprocess.run(
+            [command, "-L"], capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    found: list[str] = []
+    for line in listed.stdout.splitlines():
+        match = re.search(r"UUID: ((GPU|MIG)-[^)\s]+)", line)
+        if match is None:
+            continue
+        if match[2] == "MIG" and found and found[-1].startswith("GPU-"):
+            found.pop()  # it is divided: its parts are used
+        found.append(match[1])
+    return found
+
+
+def _amd() -> list[str]:
+    """Numbers of AMD's GPUs, from what its kernel driver says: CPUs have a `gpu_id` of 0."""
+    ids = []
+    for node in sorted(KFD.glob("*"), key=lambda path: int(path.name)):
+        try:
+            ids.append((node / "gpu_id").read_text().strip())
+        except OSError:
+            continue
+    return [str(number) for number, _ in enumerate(one for one in ids if one not in ("", "0"))]

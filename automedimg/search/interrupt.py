@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a flag that a loop reads, so that they can't tear a step of it."""
+"""Ctrl-C, SIGTERM and a lost terminal as a flag that a loop reads: no step of it is torn."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """Give an event that is set by the first Ctrl-C or SIGTERM; a second raises.
+    """Give an event that is set by the first of the signals; a second raises.
 
     Only the main thread can be told of signals; elsewhere the event stays clear.
     """

@@ -1,12 +1,14 @@
-"""The models of a run: only the best few are kept, so that disk use stays bounded."""
+"""What trials leave on the disk: only the best few models are kept, so that it stays bounded."""
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from pathlib import Path
 
 from automedimg.contracts import TrialResult
 from automedimg.search.stopping import rank
+from automedimg.training.checkpoint import FILE as CHECKPOINT
 
 KEEP = 3
 """Models of finished trials that stay on disk."""
@@ -26,14 +28,31 @@ def model_path(run: Path, number: int) -> Path:
 
 def worth_keeping(finished: Sequence[TrialResult], maximize: bool) -> set[int]:
     """Numbers of the trials whose models are kept."""
-    complete = [result for result in finished if result.state == "complete"]
-    complete.sort(key=lambda result: rank(result, maximize), reverse=True)
-    return {result.number for result in complete[:KEEP]}
+    complete = (result for result in finished if result.state == "complete")
+    best = heapq.nlargest(KEEP, complete, key=lambda result: rank(result, maximize))
+    return {result.number for result in best}
 
 
-def drop_losers(run: Path, finished: Sequence[TrialResult], maximize: bool) -> None:
-    """Delete the models of finished trials that are not worth keeping any more."""
+def tidy(run: Path, finished: Sequence[TrialResult], latest: TrialResult, maximize: bool) -> None:
+    """Delete what the end of a trial makes superfluous: its checkpoint, and a loser's model."""
+    (trial_folder(run, latest.number) / CHECKPOINT).unlink(missing_ok=True)
+    before = worth_keeping([r for r in finished if r.number != latest.number], maximize)
+    for number in (before | {latest.number}) - worth_keeping(finished, maximize):
+        model_path(run, number).unlink(missing_ok=True)
+
+
+def sweep(run: Path, finished: Sequence[TrialResult], maximize: bool) -> None:
+    """Delete what a kill left behind: losers' models, checkpoints, files that were being written.
+
+    Nothing may be running.
+    """
     kept = worth_keeping(finished, maximize)
-    for result in finished:
-        if result.number not in kept:
-            model_path(run, result.number).unlink(missing_ok=True)
+    ended = {trial_folder(run, result.number) for result in finished}
+    best = {trial_folder(run, number) for number in kept}
+    for folder in (run, run / "best", *(run / "trials").glob("*")):
+        for torn in folder.glob(".*-*.*"):
+            torn.unlink(missing_ok=True)
+        if folder in ended:
+            (folder / CHECKPOINT).unlink(missing_ok=True)
+        if folder in ended - best:
+            (folder / MODEL).unlink(missing_ok=True)

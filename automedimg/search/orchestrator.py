@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import optuna
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial
 
 from automedimg.contracts import (
     Decision,
@@ -20,66 +17,40 @@ from automedimg.contracts import (
     Event,
     Executor,
     Message,
-    MetricSpec,
+    Notice,
     Strategy,
     TrialFinished,
     TrialResult,
     TrialSpec,
     TrialStarted,
 )
+from automedimg.errors import RunError
 from automedimg.search import models
+from automedimg.search.decisions import Decisions
 from automedimg.search.interrupt import interruptible
-from automedimg.search.ledger import in_finishing_order, results, to_result
-from automedimg.search.space import Choice, SearchSpace
-from automedimg.search.stopping import Clock, Limits, best_of, reason_to_stop
+from automedimg.search.ledger import Ledger, is_finite
+from automedimg.search.plan import Plan
+from automedimg.search.presence import Presence
+from automedimg.search.proposing import Proposer
+from automedimg.search.space import SearchSpace
+from automedimg.search.stopping import Clock, Stop, reason_to_stop
 
 POLL_S = 0.5
-FINETUNE_EPOCHS = 10
-"""Most epochs of fine-tuning: pretrained features need few, and more only cost time."""
-
-MAX_DEATHS = 3
-"""Killed searches after which a trial that ran in all of them is not taken up again."""
 
 GRACE_S = 45.0
 """Seconds past its limit after which a trial's worker is killed."""
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the loop needs to know beside the space.
-
-    Args:
-        folder: The run directory.
-        metric: The metric that selects.
-        seed: The search's seed.
-        limits: When to stop.
-        epochs: Most epochs a trial.
-        epoch_patience: Epochs without improvement that end a trial.
-        trial_time_s: Most seconds a trial; None is unlimited.
-        defaults: Configurations by ledger name that are tried first.
-    """
-
-    folder: Path
-    metric: MetricSpec
-    seed: int
-    limits: Limits
-    epochs: int
-    epoch_patience: int
-    trial_time_s: float | None
-    defaults: Sequence[dict[str, Any]]
-
-    @property
-    def maximize(self) -> bool:
-        """Whether more of the metric is better."""
-        return self.metric.direction == "maximize"
+MAX_DEATHS = 5
+"""Times in a row that a trial may be cut off without an epoch before it is given up."""
 
 
 @dataclass(slots=True)
 class _Running:
     trial: Trial
-    choice: Choice
+    spec: TrialSpec
+    known_epoch: int
+    """The last epoch that the ledger knows of."""
     started: float
-    limit_s: float | None
 
 
 class Orchestrator:
@@ -87,134 +58,181 @@ class Orchestrator:
 
     Args:
         plan: What is wanted.
-        study: The ledger; nobody else writes to it.
+        ledger: Only this object writes to it, unless it is shared.
         space: What may be chosen.
-        strategy: What chooses.
+        strategy: What chooses; prepared.
         executor: Started; where trials run.
         emit: Hears every event.
         clock: Of this session.
+        decisions: The log.
+        leads: Whether trials that were left running are this process's to go on with. Of several
+            that share a ledger, one leads.
     """
 
     def __init__(
         self,
         plan: Plan,
-        study: optuna.Study,
+        ledger: Ledger,
         space: SearchSpace,
         strategy: Strategy,
         executor: Executor,
         emit: Callable[[Event], None],
         clock: Clock,
+        decisions: Decisions,
+        *,
+        leads: bool = True,
     ) -> None:
-        self._plan, self._study, self._space = plan, study, space
+        self._plan, self._ledger, self._space = plan, ledger, space
         self._strategy, self._executor = strategy, executor
-        self._emit, self._clock = emit, clock
+        self._emit, self._clock, self._decisions = emit, clock, decisions
         self._running: dict[int, _Running] = {}
-        self._stopping = ""
-        self._orphans = deque(_unfinished(study))
-        study.pruner = strategy.pruner()
+        self._stop: Stop | None = None
+        self._checked = -1
+        ledger.study.sampler = Proposer(strategy.sampler, plan.seed)
+        ledger.study.pruner = strategy.pruner()
+        self._leads, self._presence = leads, Presence(ledger.study) if ledger.shared else None
+        self._orphans: deque[FrozenTrial] = deque()
+        if leads:
+            self._begin()
 
-    def run(self) -> str:
+    def _begin(self) -> None:
+        """Clear up what a kill left behind, and see what is to be gone on with."""
+        self._ledger.settle()
+        self._ledger.enqueue(self._plan.defaults)
+        if self._presence is None:
+            self._orphans.extend(self._ledger.unfinished())
+            models.sweep(self._plan.folder, self._ledger.finished, self._plan.maximize)
+
+    def run(self) -> Stop:
         """Run trials until a limit is reached, or Ctrl-C; return which one it was.
 
         A first Ctrl-C lets running trials end at the epoch they have; a second leaves at once.
+
+        Raises:
+            RunError: the disk is full.
         """
         with interruptible() as interrupt:
             while True:
-                if interrupt.is_set() and self._stopping != "interrupted":
-                    self._stop("interrupted")
+                if interrupt.is_set():
+                    self._end(Stop("interrupted", "by you, or by a signal"))
+                self._look_around()
                 self._check_limits()
-                if not self._running and not self._stopping and not self._clock.worth_starting():
-                    self._stop("time")
                 while self._may_start():
-                    self._start(self._ask())
+                    self._start_next()
                 if not self._running:
-                    return self._stopping
+                    self._check_limits()
+                    if self._stop is None:
+                        self._end(self._nothing_to_do())
+                    if self._stop is not None:
+                        return self._stop
                 for message in self._executor.messages(POLL_S):
                     self._handle(message)
 
+    def _look_around(self) -> None:
+        """Say that this process is alive, and adopt the trials of those that aren't."""
+        if self._presence is None:
+            return
+        self._presence.beat()
+        if self._leads and not self._orphans:
+            mine = {running.trial.number for running in self._running.values()}
+            left = self._presence.orphans(self._ledger.unfinished())
+            self._orphans.extend(trial for trial in left if trial.number not in mine)
+
+    def _nothing_to_do(self) -> Stop | None:
+        """Why nothing runs and nothing may start; None if others are still at work."""
+        if not self._clock.worth_starting():
+            return Stop("time", "no time is left for another trial")
+        if self._strategy.exhausted(self._ledger.study):
+            return Stop("exhausted", "the strategy has nothing left to propose")
+        if self._ledger.shared:
+            self._ledger.refresh()
+        return None
+
     def _may_start(self) -> bool:
         """Whether another trial is to be started now."""
-        return (
-            not self._stopping
-            and len(self._running) < self._free_slots()
-            and self._clock.worth_starting()
-        )
-
-    def _free_slots(self) -> int:
-        """Slots to fill; never more trials at once than are still wanted."""
+        if self._stop is not None or len(self._running) >= self._executor.num_slots:
+            return False
+        if not self._clock.worth_starting():
+            return False
         wanted = self._plan.limits.trials
-        if wanted is None:
-            return self._executor.num_slots
-        return min(self._executor.num_slots, wanted - len(results(self._study)))
+        if self._orphans:
+            return wanted is None or len(self._running) < wanted - len(self._ledger.finished)
+        if wanted is not None and self._ledger.begun() >= wanted:
+            return False
+        return not self._strategy.exhausted(self._ledger.study)
 
     def _check_limits(self) -> None:
-        if self._stopping:
-            return
-        finished = in_finishing_order(self._study)
-        reason = reason_to_stop(finished, self._plan.limits, self._clock, self._plan.maximize)
-        if reason:
-            self._stop(reason)
+        finished = self._ledger.finished
+        if self._stop is None and (self._clock.is_over() or len(finished) != self._checked):
+            self._checked = len(finished)
+            self._end(
+                reason_to_stop(
+                    finished,
+                    self._plan.limits,
+                    self._clock,
+                    self._plan.maximize,
+                )
+            )
         for job, running in self._running.items():
-            limit = running.limit_s
+            limit = running.spec.time_limit_s
             if limit is not None and time.monotonic() - running.started > limit + GRACE_S:
                 self._executor.cancel(job, grace_s=0.0)
 
-    def _stop(self, reason: str) -> None:
-        self._stopping = reason
+    def _end(self, stop: Stop | None) -> None:
+        if stop is None or self._stop is not None:
+            return
+        self._stop = stop
+        self._decisions.log("stop", rule=stop.rule, why=stop.why, running=len(self._running))
         for job in self._running:
             self._executor.cancel(job)
 
-    def _ask(self) -> Trial:
-        """Ask the strategy; its seed depends on the trial's number, so a resume changes nothing.
-
-        Trials that a kill left running come first, under their own numbers.
-        """
+    def _start_next(self) -> None:
+        """Start a trial: one that was cut off, under its own number, or a new one."""
         if self._orphans:
-            orphan = self._orphans.popleft()
-            self._study.sampler = self._strategy.sampler(
-                derive_seed(self._plan.seed, orphan.number)
-            )
-            if orphan.state is TrialState.WAITING:
-                return self._study.ask()
-            return Trial(self._study, orphan._trial_id)
-        number = len(self._study.get_trials(deepcopy=False))
-        if number < len(self._plan.defaults):
-            self._study.enqueue_trial(self._plan.defaults[number])
-        self._study.sampler = self._strategy.sampler(derive_seed(self._plan.seed, number))
-        return self._study.ask()
+            self._take_up(self._orphans.popleft())
+            return
+        trial = self._ledger.study.ask()
+        wanted = self._plan.limits.trials
+        if self._ledger.shared and wanted is not None and self._ledger.drop_surplus(trial, wanted):
+            self._ledger.refresh()
+            return
+        self._start(trial, known_epoch=0)
 
-    def _start(self, trial: Trial) -> None:
+    def _take_up(self, orphan: FrozenTrial) -> None:
+        """Go on with a trial that a kill cut off, unless it dies again and again."""
+        trial, known = self._ledger.take_up(orphan), orphan.last_step or 0
+        before = orphan.user_attrs.get("deaths", [0, known])
+        deaths = before[0] + 1 if before[1] == known else 1
+        trial.set_user_attr("deaths", [deaths, known])
+        if deaths > MAX_DEATHS:
+            reason = f"the search was killed {deaths} times while it ran"
+            self._decisions.log("give up", orphan.number, why=reason)
+            self._recorded(self._ledger.record(trial, {"state": "failed", "reason": reason}))
+            return
+        self._decisions.log("resume", orphan.number, deaths=deaths, epochs=known)
+        self._start(trial, known)
+
+    def _start(self, trial: Trial, known_epoch: int) -> None:
+        if self._presence is not None:
+            self._presence.sign(trial)
         choice = self._space.choose(trial)
-        trial.set_user_attr("params", choice.params)
-        folder = models.trial_folder(self._plan.folder, trial.number)
-        folder.mkdir(parents=True, exist_ok=True)
-        limit = self._limit()
-        weights = None
-        if choice.train != "scratch":
-            weights = self._space.backbones[choice.backbone].weights_for(choice.backbone_values)
-        spec = TrialSpec(
-            number=trial.number,
-            seed=derive_seed(self._plan.seed, trial.number),
-            backbone=choice.backbone,
-            head=choice.head,
-            train=choice.train,
-            backbone_values=choice.backbone_values,
-            head_values=choice.head_values,
-            fit=choice.fit,
-            weights=None if weights is None else str(weights),
-            epochs=self._epochs(choice),
-            patience=self._plan.epoch_patience,
-            folder=str(folder),
-            time_limit_s=limit,
+        if "params" not in trial.user_attrs:
+            trial.set_user_attr("params", choice.params)
+            self._decisions.log("propose", trial.number, params=choice.params)
+        spec = self._plan.job(
+            trial.number,
+            choice,
+            self._space,
+            epochs=self._strategy.epochs(self._ledger.study, trial.number),
+            limit_s=self._limit(),
+            accumulate=trial.user_attrs.get("accumulate", 1),
         )
-        job = self._executor.submit(spec)
-        self._running[job] = _Running(trial, choice, time.monotonic(), limit)
+        models.trial_folder(self._plan.folder, trial.number).mkdir(parents=True, exist_ok=True)
+        self._submit(_Running(trial, spec, known_epoch, time.monotonic()))
         self._emit(TrialStarted(trial.number, choice.params))
 
-    def _epochs(self, choice: Choice) -> int:
-        if choice.train == "finetune":
-            return min(self._plan.epochs, FINETUNE_EPOCHS)
-        return self._plan.epochs
+    def _submit(self, running: _Running) -> None:
+        self._running[self._executor.submit(running.spec)] = running
 
     def _limit(self) -> float | None:
         limits = [self._plan.trial_time_s, self._clock.left()]
@@ -231,78 +249,97 @@ class Orchestrator:
             self._executor.answer(message.job, self._judge_epoch(running, message))
         elif message.kind == "scored":
             self._executor.answer(message.job, self._judge_model(running, message))
-        elif message.kind == "finished":
-            self._record(message.job, dict(message.data))
         else:
-            seconds = round(time.monotonic() - running.started, 3)
-            failure = {"state": "failed", "reason": message.data["reason"], "seconds": seconds}
-            self._record(message.job, failure)
+            del self._running[message.job]
+            if message.kind == "finished":
+                self._record(running, dict(message.data))
+            else:
+                self._mishap(running, message)
 
     def _judge_epoch(self, running: _Running, message: Message) -> Decision:
-        data = message.data
+        data, trial = message.data, running.trial
         epoch, value = int(data["epoch"]), float(data["value"])
-        # A trial taken up again reports epochs that the ledger knows already.
-        if (
-            epoch
-            not in self._study.get_trials(deepcopy=False)[running.trial.number].intermediate_values
-        ):
-            running.trial.report(value, epoch)
-        self._emit(
-            EpochFinished(running.trial.number, epoch, int(data["epochs"]), value, data["loss"])
-        )
-        if self._stopping:
+        # A trial that was taken up again repeats epochs that the ledger knows already, and the
+        # search went on with it after each but the last.
+        known, running.known_epoch = running.known_epoch, max(running.known_epoch, epoch)
+        if epoch > known:
+            trial.report(value, epoch)
+        self._emit(EpochFinished(trial.number, epoch, int(data["epochs"]), value, data["loss"]))
+        if self._stop is not None:
             return "stop"
-        return "prune" if running.trial.should_prune() else "continue"
+        if epoch >= known and trial.should_prune():
+            self._decisions.log("prune", trial.number, epoch=epoch, value=value)
+            return "prune"
+        return "continue"
 
     def _judge_model(self, running: _Running, message: Message) -> Decision:
+        value = float(message.data["value"])
         result = TrialResult(
             number=running.trial.number,
             state="complete",
-            value=float(message.data["value"]),
+            value=value,
             validation={"log_loss": float(message.data["log_loss"])},
         )
-        kept = models.worth_keeping([*results(self._study), result], self._plan.maximize)
-        return "keep" if result.number in kept else "drop"
+        kept = models.worth_keeping([*self._ledger.finished, result], self._plan.maximize)
+        decision: Literal["keep", "drop"] = "keep" if result.number in kept else "drop"
+        self._decisions.log(decision, result.number, value=value)
+        return decision
 
-    def _record(self, job: int, data: dict[str, Any]) -> None:
-        running = self._running.pop(job)
-        before = best_of(results(self._study), self._plan.maximize)
-        state, value = data.pop("state"), data.get("value")
-        if state != "failed" and (value is None or not math.isfinite(value)):
-            state, data = "failed", {"reason": "not a number: the score"}
-        running.trial.set_user_attr("result", data)
-        if state == "complete":
-            self._study.tell(running.trial, value)
-        else:
-            told = TrialState.PRUNED if state == "pruned" else TrialState.FAIL
-            self._study.tell(running.trial, state=told)
-        finished = results(self._study)
-        models.drop_losers(self._plan.folder, finished, self._plan.maximize)
-        now = best_of(finished, self._plan.maximize)
-        frozen = self._study.get_trials(deepcopy=False)[running.trial.number]
-        leads = now is not None and now.number == frozen.number and now != before
-        self._emit(TrialFinished(to_result(frozen), leads))
+    def _mishap(self, running: _Running, message: Message) -> None:
+        """A trial failed, or the place where it ran went away: once more, or the end of it."""
+        number, cause = running.trial.number, message.data.get("cause", "")
+        reason = str(message.data["reason"])
+        if cause == "disk":
+            raise RunError(
+                f"no space is left for `{self._plan.folder}`: {reason}",
+                f"free some, then `automedimg resume {self._plan.folder}`: nothing is lost",
+            )
+        if self._stop is None and message.kind == "lost" and self._survives(running):
+            self._decisions.log("retry", number, why=reason)
+            self._submit(running)
+            return
+        if self._stop is None and cause == "memory" and running.spec.accumulate == 1:
+            self._halve(running, reason)
+            return
+        if cause == "memory":
+            reason = (
+                f"oom: {reason}, with half the batch too"
+                if running.spec.accumulate > 1
+                else (f"oom: {reason}")
+            )
+        seconds = round(time.monotonic() - running.started, 3)
+        self._record(running, {"state": "failed", "reason": reason, "seconds": seconds})
 
+    def _survives(self, running: _Running) -> bool:
+        """Whether a trial that was lost may run again; it may not be lost for ever."""
+        known, trial = running.known_epoch, running.trial
+        before = trial.user_attrs.get("deaths", [0, known])
+        deaths = before[0] + 1 if before[1] == known else 1
+        trial.set_user_attr("deaths", [deaths, known])
+        return deaths <= MAX_DEATHS
 
-def _unfinished(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials to take up again; one that was running whenever the search died is given up."""
-    orphans = []
-    for trial in study.get_trials(deepcopy=False):
-        if trial.state is TrialState.WAITING:
-            orphans.append(trial)
-        elif trial.state is TrialState.RUNNING:
-            live, deaths = Trial(study, trial._trial_id), trial.user_attrs.get("deaths", 0) + 1
-            live.set_user_attr("deaths", deaths)
-            if deaths <= MAX_DEATHS:
-                orphans.append(trial)
-            else:
-                reason = f"the search was killed {deaths} times while it ran"
-                live.set_user_attr("result", {"reason": reason})
-                study.tell(live, state=TrialState.FAIL)
-    return orphans
+    def _halve(self, running: _Running, reason: str) -> None:
+        """Run a trial once more, half a batch at a time; the effective batch stays."""
+        trial, spec = running.trial, running.spec
+        trial.set_user_attr("accumulate", 2)
+        self._decisions.log("retry", trial.number, why=reason, accumulate=2)
+        self._emit(Notice(f"trial {trial.number} ran out of memory: again with half the batch"))
+        fields = {**spec.to_json(), "accumulate": 2, "time_limit_s": self._limit()}
+        self._submit(
+            _Running(trial, TrialSpec.from_json(fields), running.known_epoch, time.monotonic())
+        )
 
+    def _record(self, running: _Running, data: dict[str, Any]) -> None:
+        if data["state"] != "failed" and not is_finite(data):
+            data = {"state": "failed", "reason": "not a number: the score"}
+        if "value" in data and not math.isfinite(data["value"] or 0.0):
+            data["value"] = None
+        self._recorded(self._ledger.record(running.trial, data))
 
-def derive_seed(seed: int, number: int) -> int:
-    """A seed in [0, 2^32) for trial `number` of a search with `seed`."""
-    digest = hashlib.sha256(f"{seed}/{number}".encode()).digest()
-    return int.from_bytes(digest[:4], "big")
+    def _recorded(self, result: TrialResult) -> None:
+        about = {"state": result.state, "value": result.value, "reason": result.reason}
+        self._decisions.log("record", result.number, **about)
+        models.tidy(self._plan.folder, self._ledger.finished, result, self._plan.maximize)
+        best = self._ledger.best
+        leads = best is not None and best.number == result.number
+        self._emit(TrialFinished(result, leads))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -20,50 +21,49 @@ from automedimg.data import files
 from automedimg.data.prepare import PreparedData
 from automedimg.errors import RunError
 from automedimg.registry import Catalog
+from automedimg.search.continuing import asked
+from automedimg.search.ledger import redacted
 from automedimg.search.request import SearchRequest
 from automedimg.search.space import SearchSpace
 from automedimg.version import RUN_FORMAT, __version__
 
 LOCK_FILES = {".lock", ".holder"}
-PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "optuna", "numpy", "pillow")
+ROWS = "rows.npz"
+TABLES = {"splits.csv", "audit.json", ROWS}
+"""What is there before `run.json` is."""
 
-SAME_IN_ALL_SESSIONS = (
-    "task",
-    "task_options",
-    "data_fingerprint",
-    "protocol",
-    "seed",
-    "metric",
-    "strategy",
-    "asked",
-    "space_fingerprint",
-    "backend",
-    "image_size",
-    "epochs",
-    "epoch_patience",
-)
-"""What a run can't be continued without; limits may change."""
+PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "optuna", "numpy", "pillow")
 
 
 @contextmanager
-def hold(folder: Path) -> Iterator[None]:
-    """Hold a run directory for this process alone.
+def hold(folder: Path, *, shared: bool = False) -> Iterator[bool]:
+    """Hold a run directory for this process.
 
+    Args:
+        folder: The run directory.
+        shared: Whether to join another process that holds it.
+    Returns:
+        Whether this process holds it; else it has joined.
     Raises:
-        RunError: another process holds it.
+        RunError: another process holds it, and it can't be joined.
     """
     note = folder / ".holder"
     lock = filelock.FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout as error:
+        if shared:
+            yield False
+            return
         holder = note.read_text(encoding="utf-8") if note.is_file() else "another process"
         raise RunError(
-            f"`{folder}` is in use by {holder}", "wait for it, or choose another `--out`"
+            f"`{folder}` is in use by {holder}",
+            "wait for it, or choose another `--out`; several processes can work on one search "
+            "that keeps its ledger on a server, see `--storage`",
         ) from error
     try:
         files.write_text(note, f"process {os.getpid()} on {platform.node() or 'this machine'}")
-        yield
+        yield True
     finally:
         note.unlink(missing_ok=True)
         lock.release()
@@ -102,7 +102,7 @@ def describe_run(
         "heads": list(space.heads),
         "fix": dict(space.fixed),
         "asked": asked(request),
-        "space_fingerprint": space.fingerprint(),
+        "space": space.describe(),
         "image_size": request.image_size or spec.image_size,
         "preprocessings": list(request.preprocessings),
         "channels": spec.channels,
@@ -110,7 +110,10 @@ def describe_run(
         "positive": spec.positive,
         "epochs": request.epochs,
         "epoch_patience": request.epoch_patience,
-        "limits": asdict(request.limits) | {"trial_time_s": request.trial_limit_s},
+        "limits": request.limits_json(),
+        "request": request.to_json(),
+        "study": f"automedimg-{request.out.resolve().name}-{uuid.uuid4().hex[:8]}",
+        "storage": redacted(request.storage) if request.storage else None,
         "source": asdict(spec.source),
         "backend": backend,
         "versions": _versions(backend),
@@ -122,55 +125,12 @@ def describe_run(
     }
 
 
-def continue_run(before: Mapping[str, Any], today: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `run.json` for a further session of a run.
-
-    Raises:
-        RunError: something differs that would make trials incomparable; all of it is named.
-    """
-    refuse_differences(before, {name: today[name] for name in SAME_IN_ALL_SESSIONS})
-    return {**before, "limits": today["limits"], "versions": today["versions"]}
-
-
-def refuse_differences(before: Mapping[str, Any], today: Mapping[str, Any]) -> None:
-    """Raise if a run was begun with other settings.
-
-    Args:
-        before: What `run.json` says.
-        today: Those settings of today that must be the same.
-    Raises:
-        RunError: some differ; all of them are named.
-    """
-    differences = [
-        f"{name}: then {before.get(name)}, now {value}"
-        for name, value in today.items()
-        if before.get(name) != value
-    ]
-    if differences:
-        raise RunError(
-            "this run can't be continued with other settings: " + "; ".join(differences),
-            "repeat the settings of `run.json`, or choose another `--out`",
-        )
-
-
-def asked(request: SearchRequest) -> dict[str, Any]:
-    """How a request narrows the space, as JSON types."""
-    return {
-        "preprocessings": list(request.preprocessings),
-        "backbones": list(request.backbones),
-        "heads": list(request.heads),
-        "fix": {name: str(value) for name, value in request.fix.items()},
-    }
-
-
-def write_tables(folder: Path, data: PreparedData) -> Path:
-    """Write `splits.csv`, `audit.json` and `rows.npz`; return the last one's path."""
+def write_tables(folder: Path, data: PreparedData) -> None:
+    """Write `splits.csv`, `audit.json` and `rows.npz`."""
     files.write_text(folder / "splits.csv", data.splits_csv())
     files.write_json(folder / "audit.json", data.audit)
-    rows = folder / "rows.npz"
-    with files.replacing(rows) as temporary:
+    with files.replacing(folder / ROWS) as temporary:
         np.savez(temporary, row=data.rows, label=data.labels, split=data.splits, group=data.groups)
-    return rows
 
 
 def make_context(

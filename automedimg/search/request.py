@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from automedimg.contracts import ExecutorOptions
 from automedimg.data.dividing import SplitRequest
 from automedimg.data.preprocessing import parse_preprocessing
 from automedimg.data.resolving import TaskRequest
 from automedimg.errors import AutomedimgError, ConfigurationError
 from automedimg.registry import Catalog
-from automedimg.search.stopping import Limits
+from automedimg.search.ledger import redacted
+from automedimg.search.naming import check_strategy
+from automedimg.search.stopping import Limits, parse_same
 
 DEFAULT_TRIALS = 30
+
+LIMITS = ("trials", "time_s", "patience", "target", "stop", "trial_time_s")
+"""What may change when a run is continued, if one asks for it."""
+
+PATHS = ("data", "splits", "external_test", "weights_dir", "cache_dir")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,15 @@ class SearchRequest:
     weights_dir: Path | None = None
     cache_dir: Path | None = None
     download: bool = True
+    stop: tuple[str, ...] = ()
+    extend: bool = False
+    devices: tuple[str, ...] | None = None
+    workers_per_device: int = 1
+    worker_memory_bytes: int | None = None
+    hang_s: float = 300.0
+    address: str | None = None
+    storage: str | None = None
+    checkpoint_s: float = 10.0
 
     @property
     def of_task(self) -> TaskRequest:
@@ -66,7 +84,54 @@ class SearchRequest:
         """When to stop: 30 trials if nothing else limits the search."""
         unlimited = self.trials is None and self.time_s is None and self.patience is None
         trials = DEFAULT_TRIALS if unlimited else self.trials
-        return Limits(trials, self.time_s, self.patience, self.target)
+        same = parse_same(self.stop[-1]) if self.stop else None
+        return Limits(trials, self.time_s, self.patience, self.target, same)
+
+    def limits_json(self) -> dict[str, Any]:
+        """When to stop, as JSON types."""
+        return asdict(self.limits) | {"trial_time_s": self.trial_limit_s}
+
+    @property
+    def of_executor(self) -> ExecutorOptions:
+        """How the executor is to be set up."""
+        return ExecutorOptions(
+            workers=self.workers,
+            devices=self.devices,
+            workers_per_device=self.workers_per_device,
+            worker_memory_bytes=self.worker_memory_bytes,
+            hang_s=self.hang_s,
+            address=self.address,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON types, for `from_json`: absolute paths, no passwords."""
+        found: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, Path):
+                value = str(value.resolve())
+            elif isinstance(value, tuple):
+                value = list(value)
+            elif isinstance(value, Mapping):
+                value = dict(value)
+            found[each.name] = value
+        found["storage"] = redacted(self.storage) if self.storage else None
+        return {name: value for name, value in found.items() if name not in ("out", "extend")}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], out: Path) -> SearchRequest:
+        """Rebuild it from what `to_json` returned, for a run directory that may have moved."""
+        made: dict[str, Any] = {"out": out}
+        for each in fields(cls):
+            if each.name not in data:
+                continue
+            value = data[each.name]
+            if isinstance(value, list):
+                value = tuple(value)
+            if value is not None and each.name in PATHS:
+                value = Path(value)
+            made[each.name] = value
+        return cls(**made)
 
     @property
     def trial_limit_s(self) -> float | None:
@@ -87,7 +152,6 @@ class SearchRequest:
         asked = [
             (catalog.datasets, (self.task,) if self.task else ()),
             (catalog.metrics, (self.metric,)),
-            (catalog.strategies, (self.strategy,)),
             (catalog.executors, (self.executor,)),
             (catalog.backbones, self.backbones),
             (catalog.heads, self.heads),
@@ -99,6 +163,8 @@ class SearchRequest:
                 except AutomedimgError as error:
                     named.append(error)
         checks: list[Callable[[], object]] = [
+            lambda: check_strategy(catalog, self.strategy),
+            lambda: self.limits,
             lambda: self.of_task.check(catalog),
             lambda: self.how_split,
             lambda: parse_preprocessing(self.preprocessings),
@@ -126,6 +192,10 @@ class SearchRequest:
             ("epochs", self.epochs, 1),
             ("epoch patience", self.epoch_patience, 1),
             ("workers", self.workers, 1),
+            ("workers per device", self.workers_per_device, 1),
+            ("worker memory", self.worker_memory_bytes, 1),
+            ("hang time", self.hang_s, 1),
+            ("checkpoint time", self.checkpoint_s, 0),
             ("image size", self.image_size, 32),
             ("seed", self.seed, 0),
         ]
@@ -137,3 +207,35 @@ class SearchRequest:
         if self.target is not None and not math.isfinite(self.target):
             problems.append(f"target is {self.target}, expected a finite number")
         return problems
+
+
+def resumed_request(
+    run: Mapping[str, Any], folder: Path, changes: Mapping[str, Any]
+) -> SearchRequest:
+    """Rebuild the request of a run, with some settings changed.
+
+    Args:
+        run: What `run.json` says.
+        folder: The run directory.
+        changes: By name of a field; paths may be text.
+    Raises:
+        ConfigurationError: an unknown setting, or a storage whose password is not known.
+    """
+    known = {each.name for each in fields(SearchRequest)} - {"out"}
+    unknown = sorted(set(changes) - known)
+    if unknown:
+        raise ConfigurationError(
+            f"unknown setting {', '.join(f'`{name}`' for name in unknown)}",
+            f"a search has {', '.join(sorted(known))}",
+        )
+    storage = changes.get("storage") or os.environ.get("AUTOMEDIMG_STORAGE")
+    if run["storage"] and storage and redacted(storage) != run["storage"]:
+        raise ConfigurationError(
+            f"the ledger of this run is in `{run['storage']}`, not in `{redacted(storage)}`"
+        )
+    plain = {
+        name: list(value) if isinstance(value, tuple) else value for name, value in changes.items()
+    }
+    data = {**run["request"], **plain}
+    data["storage"] = (storage or run["storage"]) if run["storage"] else None
+    return SearchRequest.from_json(data, folder)

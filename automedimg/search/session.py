@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
+
+import optuna
 
 from automedimg.contracts import (
     DatasetSpec,
     Event,
     Executor,
     Notice,
+    Outline,
     SearchFinished,
     SearchStarted,
     StageStarted,
-    Strategy,
+    TrialFinished,
     TrialResult,
 )
 from automedimg.data import files, places
@@ -28,18 +33,41 @@ from automedimg.data.splits import TRAIN
 from automedimg.errors import AutomedimgError, RunError
 from automedimg.evaluation.auditing import complete_audit, shortcut_in_words
 from automedimg.registry import Catalog
-from automedimg.search import affordable, ledger, record
+from automedimg.search import affordable, record
+from automedimg.search.continuing import (
+    asked,
+    refuse_other_data,
+    refuse_other_limits,
+    refuse_other_settings,
+    refuse_other_space,
+)
+from automedimg.search.decisions import Decisions
+from automedimg.search.ledger import (
+    Ledger,
+    closing_ledger,
+    open_ledger,
+    quieten_optuna,
+    redacted,
+    write_copy,
+)
+from automedimg.search.naming import get_strategy
 from automedimg.search.narrowing import Wanted, build_space, default_choices, with_modes
-from automedimg.search.orchestrator import Orchestrator, Plan
+from automedimg.search.orchestrator import Orchestrator
+from automedimg.search.plan import Plan
 from automedimg.search.request import SearchRequest
 from automedimg.search.space import SearchSpace
-from automedimg.search.stopping import Clock, best_of
+from automedimg.search.stopping import Clock, Stop
 from automedimg.search.verdict import Judge
 from automedimg.search.weights import WeightStore
 from automedimg.training.backend import prepare_backend
 from automedimg.training.parameters import fit_defaults
 
 Emit = Callable[[Event], None]
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+
+LEADER_S = 1800.0
+"""Seconds that a process which joins a search waits for it to begin."""
 
 NEARLY_BALANCED = 1.2
 """Ratio of the largest class to the smallest below which weights and resampling do nothing."""
@@ -61,6 +89,7 @@ class Session:
         self._notes: list[str] = []
         self.began = False
         self._sessions_before = 0
+        self._leads, self._made_parent = True, False
         self._listener = emit
         self._clock = Clock(request.time_s)
         self._started = record.now()
@@ -69,19 +98,36 @@ class Session:
         self._recognised = ""
         self._cache = places.cache_folder(request.cache_dir)
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> dict[str, Any] | None:
         """Search, judge, and return what `result.json` holds.
 
+        Returns:
+            None where this process has joined another one, which gives the verdict.
         Raises:
             AutomedimgError: something is wrong that the user can do something about.
         """
+        try:
+            return self._run()
+        except OSError as error:
+            if error.errno not in NO_SPACE:
+                raise
+            raise RunError(
+                f"`{error.filename or self._folder}` can't be written to: {error.strerror}",
+                f"make room, then `automedimg resume {self._folder}`: nothing is lost",
+            ) from error
+
+    def _run(self) -> dict[str, Any] | None:
         backend = prepare_backend()
         self._claim()
-        with record.hold(self._folder), self._cleared_if_empty():
+        shared = self._request.storage is not None
+        with record.hold(self._folder, shared=shared) as self._leads, self._cleared_if_empty():
+            if not self._leads:
+                self._await_leader()
+            self._refuse_other_limits()
             found = self._find_data()
             # Its workers import Keras while the images are read here.
             executor: Executor = self._catalog.executors.make(
-                self._request.executor, self._request.workers
+                self._request.executor, self._request.of_executor
             )
             with closing(executor):
                 data = self._prepare(found)
@@ -92,12 +138,17 @@ class Session:
     def _claim(self) -> None:
         """Make the run directory, unless it is somebody else's."""
         inside = {path.name for path in self._folder.iterdir()} if self._folder.is_dir() else set()
-        if inside - record.LOCK_FILES and "run.json" not in inside:
+        if inside - record.LOCK_FILES and "run.json" not in inside and not self._is_young(inside):
             raise RunError(
                 f"`{self._folder}` is not empty and not a run",
                 "choose another `--out`",
             )
+        self._made_parent = not self._folder.parent.exists()
         files.make_folder(self._folder)
+
+    def _is_young(self, inside: set[str]) -> bool:
+        """Whether a run that was killed, or is being joined, before it wrote `run.json`."""
+        return inside <= record.LOCK_FILES | record.TABLES
 
     @contextmanager
     def _cleared_if_empty(self) -> Iterator[None]:
@@ -109,7 +160,42 @@ class Session:
                 for name in record.LOCK_FILES:
                     (self._folder / name).unlink(missing_ok=True)
                 self._folder.rmdir()
+                if self._made_parent:
+                    with suppress(OSError):  # somebody else may have put a run there by now
+                        self._folder.parent.rmdir()
             raise
+
+    def _await_leader(self) -> None:
+        """Wait until the process that holds the run has said what it is.
+
+        Raises:
+            RunError: it hasn't for a long time, or keeps its ledger elsewhere.
+        """
+        until = time.monotonic() + LEADER_S
+        while self._earlier() is None:
+            if time.monotonic() > until:
+                raise RunError(
+                    f"the process that holds `{self._folder}` has not begun its search",
+                    "try again later",
+                )
+            time.sleep(0.5)
+        before = self._earlier() or {}
+        mine = redacted(self._request.storage or "")
+        if before["storage"] != mine:
+            raise RunError(
+                f"`{self._folder}` is in use by a process that keeps its ledger in "
+                f"`{before['storage'] or 'the run directory'}`, not in `{mine}`",
+                "only a search with the same `--storage` can be joined",
+            )
+
+    def _refuse_other_limits(self) -> None:
+        """Refuse what is wrong before any image is read."""
+        before = self._earlier()
+        if before is None:
+            return
+        refuse_other_limits(before, self._request)
+        refuse_other_settings(before, {"asked": asked(self._request)})
+        self._clock.charge(sum(session["seconds"] for session in before["sessions"]))
 
     def _find_data(self) -> Found:
         files.make_folder(self._cache)
@@ -145,8 +231,6 @@ class Session:
     def _build_space(self, data: PreparedData, executor: Executor) -> SearchSpace:
         request = self._request
         before = self._earlier()
-        if before is not None:
-            record.refuse_differences(before, {"asked": record.asked(request)})
         folders = places.weight_folders(request.weights_dir, data.root)
         store = WeightStore(folders, download=request.download)
         preprocessings = tuple(way.name for way in parse_preprocessing(request.preprocessings))
@@ -183,11 +267,19 @@ class Session:
             backend,
         )
         before = self._earlier()
-        run = today if before is None else record.continue_run(before, today)
+        if before is None:
+            run = today
+        else:
+            refuse_other_settings(before, today)
+            refuse_other_data(self._folder, before, data)
+            refuse_other_space(before["space"], today["space"])
+            run = before | {name: today[name] for name in ("limits", "request", "versions")}
         self._sessions_before = len(run["sessions"])
-        rows = record.write_tables(self._folder, data)
-        self._write_run(run, "")
+        if self._leads:
+            record.write_tables(self._folder, data)
+            self._write_run(run, "")
         self.began = True
+        rows = self._folder / record.ROWS
         executor.start(
             record.make_context(self._folder, rows, data, self._request, self._spec.classes)
         )
@@ -195,11 +287,27 @@ class Session:
 
     def _search(
         self, run: dict[str, Any], data: PreparedData, space: SearchSpace, executor: Executor
-    ) -> dict[str, Any]:
-        ledger.quieten_optuna()
-        study = ledger.open_ledger(self._folder, run["direction"])
-        done = ledger.results(study)
-        limits = self._request.limits
+    ) -> dict[str, Any] | None:
+        request = self._request
+        quieten_optuna()
+        study = open_ledger(self._folder, run["direction"], request.storage, run["study"])
+        with closing_ledger(study):
+            return self._search_in(study, run, data, space, executor)
+
+    def _search_in(
+        self,
+        study: optuna.Study,
+        run: dict[str, Any],
+        data: PreparedData,
+        space: SearchSpace,
+        executor: Executor,
+    ) -> dict[str, Any] | None:
+        request, limits = self._request, self._request.limits
+        metric = self._catalog.metrics.get(request.metric)
+        maximize = metric.direction == "maximize"
+        ledger = Ledger(study, maximize, shared=request.storage is not None)
+        decisions = Decisions(self._folder)
+        decisions.log("begin", done=len(ledger.finished), limits=request.limits_json())
         self._emit(
             SearchStarted(
                 run=str(self._folder),
@@ -207,45 +315,74 @@ class Session:
                 metric=run["metric"],
                 trials=limits.trials,
                 time_s=limits.time_s,
-                done=len(done),
+                done=len(ledger.finished),
                 devices=executor.devices,
             )
         )
-        strategy: Strategy = self._catalog.strategies.make(self._request.strategy)
         plan = Plan(
             folder=self._folder,
-            metric=self._catalog.metrics.get(self._request.metric),
-            seed=self._request.seed,
+            metric=metric,
+            seed=request.seed,
             limits=limits,
-            epochs=self._request.epochs,
-            epoch_patience=self._request.epoch_patience,
-            trial_time_s=self._request.trial_limit_s,
+            epochs=request.epochs,
+            epoch_patience=request.epoch_patience,
+            trial_time_s=request.trial_limit_s,
+            checkpoint_s=request.checkpoint_s,
             defaults=default_choices(space, fit_defaults()),
         )
-        orchestrator = Orchestrator(plan, study, space, strategy, executor, self._emit, self._clock)
-        stopped_by = orchestrator.run()
-        finished = ledger.results(study)
-        self._write_run(run, stopped_by)
-        best = best_of(finished, plan.maximize)
-        if best is None:
-            raise _nothing_learnt(finished, stopped_by)
-        return self._judge(run, data, executor, finished, best, stopped_by)
+        strategy = get_strategy(self._catalog, request.strategy)
+        strategy.prepare(
+            Outline(space.parameters(), plan.defaults, request.seed, request.epochs, maximize)
+        )
+        orchestrator = Orchestrator(
+            plan,
+            ledger,
+            space,
+            strategy,
+            executor,
+            self._keeping_account(run, ledger),
+            self._clock,
+            decisions,
+            leads=self._leads,
+        )
+        stop = orchestrator.run()
+        if ledger.shared and self._leads:
+            write_copy(self._folder, ledger.finished)
+        if not self._leads:
+            self._emit(Notice("joined another process, which will give the verdict: done here"))
+            return None
+        self._write_run(run, stop.rule, stop.why)
+        if ledger.best is None:
+            raise _nothing_learnt(ledger.finished, stop)
+        return self._judge(run, data, executor, ledger, stop)
+
+    def _keeping_account(self, run: dict[str, Any], ledger: Ledger) -> Emit:
+        """Pass events on, and after each trial write down what would be missed after a kill."""
+
+        def emit(event: Event) -> None:
+            if self._leads and isinstance(event, TrialFinished):
+                self._write_run(run, "")
+                if ledger.shared:
+                    write_copy(self._folder, ledger.finished)
+            self._emit(event)
+
+        return emit
 
     def _judge(
         self,
         run: dict[str, Any],
         data: PreparedData,
         executor: Executor,
-        finished: list[TrialResult],
-        best: TrialResult,
-        stopped_by: str,
+        ledger: Ledger,
+        stop: Stop,
     ) -> dict[str, Any]:
+        best = ledger.best
+        assert best is not None  # noqa: S101 - for the type checker
         path = self._folder / "result.json"
         before = files.read_json(path) if path.is_file() else None
         judge = Judge(self._folder, run, data, self._catalog, executor, self._emit)
-        self._write_run(run, stopped_by)
         verdict = judge.judge(best, before)
-        states = Counter(result.state for result in finished)
+        states = Counter(result.state for result in ledger.finished)
         result = {
             "run": str(self._folder),
             "task": self._spec.name,
@@ -253,7 +390,8 @@ class Session:
             "synthetic": data.synthetic,
             "seconds": round(sum(session["seconds"] for session in run["sessions"]), 1),
             "trials": {state: states[state] for state in ("complete", "pruned", "failed")},
-            "stopped_by": stopped_by,
+            "stopped_by": stop.rule,
+            "stopped_because": stop.why,
             "best": {
                 "trial": best.number,
                 "params": dict(best.params),
@@ -264,7 +402,7 @@ class Session:
             "audit": data.audit,
         }
         files.write_json(path, result)
-        self._write_run(run, stopped_by)
+        self._write_run(run, stop.rule, stop.why)
         self._emit(SearchFinished(str(self._folder), result))
         return result
 
@@ -273,12 +411,13 @@ class Session:
         path = self._folder / "run.json"
         return files.read_versioned(path) if path.is_file() else None
 
-    def _write_run(self, run: dict[str, Any], stopped_by: str) -> None:
+    def _write_run(self, run: dict[str, Any], stopped_by: str, why: str = "") -> None:
         session = {
             "started": self._started,
             "ended": record.now() if stopped_by else None,
             "seconds": round(self._clock.elapsed(), 1),
             "stopped_by": stopped_by or None,
+            "stopped_because": why or None,
         }
         earlier = run["sessions"][: self._sessions_before]
         notes = [*run["notes"], *(note for note in self._notes if note not in run["notes"])]
@@ -291,11 +430,11 @@ class Session:
         self._listener(event)
 
 
-def _nothing_learnt(finished: list[TrialResult], stopped_by: str) -> RunError:
+def _nothing_learnt(finished: list[TrialResult], stop: Stop) -> RunError:
     if not finished:
         return RunError(
-            f"no trial finished before the search ended ({stopped_by})",
-            "the run can be continued with the same `--out`; give it more `--time`",
+            f"no trial finished before the search ended ({stop.rule}: {stop.why})",
+            "`automedimg resume` continues it; give it more with `--extend --time`",
         )
     reasons = Counter(result.reason or result.state for result in finished)
     listed = "; ".join(f"{number} x {reason}" for reason, number in reasons.most_common(3))

@@ -7,22 +7,22 @@ two components may declare the same name with different ranges. What belongs to 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, distribution_to_json
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from automedimg.contracts import (
     PRETRAINED_MODES,
     Backbone,
     Head,
+    Parameter,
     Space,
     TrainMode,
     Weights,
+    When,
     distribution_of,
     is_active,
 )
@@ -115,11 +115,88 @@ class SearchSpace:
             found |= {f"{name}.{key}": distribution_of(e) for key, e in head.space().items()}
         return found | {key: distribution_of(entry) for key, entry in self.fit.items()}
 
-    def fingerprint(self) -> str:
-        """Hash of what can be chosen: a run can only be continued in the space it began in."""
-        parts = {name: distribution_to_json(d) for name, d in sorted(self.distributions().items())}
-        parts["fixed"] = json.dumps(dict(sorted(self.fixed.items())), default=str)
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    def parameters(self) -> list[Parameter]:
+        """What is searched, for strategies: the components first, then what depends on them."""
+        found = []
+        if len(self.backbones) > 1:
+            found.append(Parameter("backbone", CategoricalDistribution(tuple(self.backbones))))
+        found += self._train_parameters()
+        if len(self.heads) > 1:
+            found.append(Parameter("head", CategoricalDistribution(tuple(self.heads))))
+        for name, option in self.backbones.items():
+            here = {"backbone": (name,)} if len(self.backbones) > 1 else {}
+            found += self._declared(option.space, f"{name}.", here)
+        for name, head in self.heads.items():
+            here = {"head": (name,)} if len(self.heads) > 1 else {}
+            found += self._declared(head.space(), f"{name}.", here)
+        return found + self._declared(self.fit, "", {})
+
+    def _train_parameters(self) -> list[Parameter]:
+        """How each backbone is trained, where there is a choice; most share one parameter."""
+        sharing: dict[str, list[str]] = {}
+        for name, option in self.backbones.items():
+            if len(option.modes) > 1:
+                sharing.setdefault(train_name(name, option.modes), []).append(name)
+        return [
+            Parameter(
+                ledger,
+                CategoricalDistribution(self.backbones[names[0]].modes),
+                ({"backbone": tuple(names)},) if len(names) < len(self.backbones) else (),
+            )
+            for ledger, names in sharing.items()
+        ]
+
+    def _declared(
+        self, space: Space, prefix: str, here: Mapping[str, tuple[Any, ...]]
+    ) -> list[Parameter]:
+        """The parameters of one component, each with the alternatives that bring it to life."""
+        ways: dict[str, list[dict[str, tuple[Any, ...]]]] = {}
+        found = []
+        for name, entry in space.items():
+            alternatives: list[dict[str, tuple[Any, ...]]] = [dict(here)]
+            if isinstance(entry, When):
+                alternatives = (
+                    self._ways_to_train(entry.values)
+                    if entry.parent == "train" and "train" not in space
+                    else self._ways_of(entry, prefix, ways.get(entry.parent, []))
+                )
+            ways[name] = alternatives
+            if prefix + name not in self.fixed and alternatives:
+                when = () if {} in alternatives else tuple(alternatives)
+                found.append(Parameter(prefix + name, distribution_of(entry), when))
+        return found
+
+    def _ways_of(
+        self, entry: When, prefix: str, parents: list[dict[str, tuple[Any, ...]]]
+    ) -> list[dict[str, tuple[Any, ...]]]:
+        parent = prefix + entry.parent
+        if parent in self.fixed:
+            return parents if self.fixed[parent] in entry.values else []
+        return [{**way, parent: entry.values} for way in parents]
+
+    def _ways_to_train(self, values: Sequence[Any]) -> list[dict[str, tuple[Any, ...]]]:
+        """Which backbones, and what choice of theirs, train in one of some modes."""
+        ways: dict[str, dict[str, tuple[Any, ...]]] = {}
+        for name, option in self.backbones.items():
+            fitting = tuple(mode for mode in option.modes if mode in values)
+            if not fitting:
+                continue
+            ledger = train_name(name, option.modes) if len(option.modes) > 1 else ""
+            way = ways.setdefault(f"{ledger} {fitting}", {"backbone": ()})
+            way["backbone"] = (*way["backbone"], name)
+            if ledger and fitting != option.modes:
+                way[ledger] = fitting
+        for way in ways.values():
+            if len(way["backbone"]) == len(self.backbones):
+                del way["backbone"]
+        return list(ways.values())
+
+    def describe(self) -> dict[str, str]:
+        """What can be chosen, in words: a run can only be continued in the space it began in."""
+        return {
+            name: f"fixed at {self.fixed[name]}" if name in self.fixed else str(distribution)
+            for name, distribution in sorted(self.distributions().items())
+        }
 
     def _pick(self, trial: Any, params: dict[str, Any], name: str, choices: Sequence[str]) -> Any:
         """Choose one of some names; what there is no choice about is not searched."""

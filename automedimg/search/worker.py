@@ -7,14 +7,16 @@ When its standard input ends, because the parent closed it or died, it ends at o
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import queue
 import signal
 import sys
 import threading
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +24,40 @@ from automedimg.contracts import Decision, RunContext, ScoreSpec, TrialSpec
 from automedimg.data import files
 
 OUT_OF_MEMORY = ("out of memory", "resource_exhausted", "resourceexhausted", "oom when")
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
+BEAT_S = 1.0
+"""Seconds between two signs of life."""
+
+BUSY = 0.1
+"""Share of a core from which a process that says nothing is at work: it compiles, perhaps."""
+
+BUSY_S = 1800.0
+"""Seconds for which that is believed."""
+
+
+class Pulse:
+    """Gives signs of life while there is progress, or at least work."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._moved = say, time.monotonic()
+        self.waiting = False
+        """Whether it is the parent's turn."""
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def moved(self) -> None:
+        """Something was done: a batch, an epoch."""
+        self._moved = time.monotonic()
+
+    def _beat(self) -> None:
+        before = time.process_time()
+        while True:
+            time.sleep(BEAT_S)
+            now, still = time.process_time(), time.monotonic() - self._moved
+            busy = now - before > BUSY * BEAT_S and still < BUSY_S
+            before = now
+            if busy or self.waiting or still < 2 * BEAT_S:
+                self._say("alive")
 
 
 class Line:
@@ -31,21 +67,25 @@ class Line:
         self._incoming, self._outgoing = incoming, outgoing
         self._answers: queue.Queue[Decision] = queue.Queue()
         self._cancelled: set[int] = set()
+        self._speaking = threading.Lock()
         self.jobs: queue.Queue[dict[str, Any]] = queue.Queue()
         threading.Thread(target=self._listen, daemon=True).start()
+        self.pulse = Pulse(self.say)
 
     def say(self, kind: str, job: int = -1, data: Mapping[str, Any] | None = None) -> None:
         """Send a message."""
-        print(
-            json.dumps({"say": kind, "job": job, "data": dict(data or {})}),
-            file=self._outgoing,
-            flush=True,
-        )
+        text = json.dumps({"say": kind, "job": job, "data": dict(data or {})})
+        with self._speaking:
+            print(text, file=self._outgoing, flush=True)
 
     def ask(self, kind: str, job: int, data: Mapping[str, Any]) -> Decision:
         """Send a message and wait for its answer."""
         self.say(kind, job, data)
-        return self._answers.get()
+        self.pulse.waiting = True
+        answer = self._answers.get()
+        self.pulse.waiting = False
+        self.pulse.moved()
+        return answer
 
     def is_cancelled(self, job: int) -> bool:
         """Whether the parent wants a job to stop at the epoch it has."""
@@ -83,6 +123,10 @@ class JobTalk:
         """Whether to stop."""
         return self._line.is_cancelled(self._job)
 
+    def alive(self) -> None:
+        """Give a sign of life."""
+        self._line.pulse.moved()
+
 
 class Worker:
     """Runs jobs until its line ends."""
@@ -112,6 +156,7 @@ class Worker:
             self._context = context
             return
         job = command["job"]
+        self._line.pulse.moved()
         self._line.say("started", job)
         try:
             if command["do"] == "train":
@@ -139,17 +184,29 @@ class Worker:
 
         data = TrialData(self._context, spec.preprocessing)
         side = data.side(spec.split)
-        score_model(Path(spec.model), side, data, Path(spec.out))
+        alive = self._line.pulse.moved
+        score_model(Path(spec.model), side, data, Path(spec.out), alive)
         return {"images": len(side.rows)}
 
     def _fail(self, job: int, command: Mapping[str, Any], error: Exception) -> None:
         text = "".join(traceback.format_exception(error))
         folder = command["spec"].get("folder")
-        if folder:
-            files.write_text(Path(folder) / "error.txt", text)
-        else:
+        try:
+            if folder:
+                files.write_text(Path(folder) / "error.txt", text)
+        except OSError:
+            folder = None  # the disk may be full; the log may still take it
+        if not folder:
             sys.stderr.write(text)
-        self._line.say("failed", job, {"reason": reason_of(error)})
+        self._line.say("failed", job, {"reason": reason_of(error), "cause": cause_of(error)})
+
+
+def cause_of(error: BaseException) -> str:
+    """What kind of failure an error is: ``memory``, ``disk``, or empty."""
+    text = str(error).lower()
+    if isinstance(error, MemoryError) or any(sign in text for sign in OUT_OF_MEMORY):
+        return "memory"
+    return "disk" if isinstance(error, OSError) and error.errno in NO_SPACE else ""
 
 
 def reason_of(error: BaseException) -> str:
@@ -159,7 +216,7 @@ def reason_of(error: BaseException) -> str:
     text = str(error).strip()
     if isinstance(error, TrialFailureError):
         return text
-    if isinstance(error, MemoryError) or any(sign in text.lower() for sign in OUT_OF_MEMORY):
+    if cause_of(error) == "memory":
         return "out of memory"
     first = text.splitlines()[0] if text else ""
     return f"{type(error).__name__}: {first}"[:300].rstrip(": ")

@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import numpy as np
-import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler, RandomSampler
-from optuna.trial import TrialState
+from optuna.samplers import BaseSampler
 
-from automedimg.contracts import Space, Strategy, StrategySpec, When, distribution_of, is_active
+from automedimg.contracts import Strategy, StrategySpec
+from automedimg.testing.searching import (
+    EPOCHS,
+    SPACE,
+    Direction,
+    outline,
+    quiet_study,
+    search,
+)
 from automedimg.testing.spaces import contains
 from automedimg.testing.subject import Subject, expect, expect_name_and_summary
 
 NUM_TRIALS = 15
 SEEDS = (0, 7, 2**32 - 1)
-
-Direction = Literal["maximize", "minimize"]
-
-SPACE: Space = {
-    "backbone": CategoricalDistribution(("small", "large")),
-    "small.width": When("backbone", ("small",), IntDistribution(8, 64, log=True)),
-    "large.depth": When("backbone", ("large",), IntDistribution(1, 4)),
-    "large.dropout": When("large.depth", (3, 4), FloatDistribution(0.0, 0.5)),
-    "learning_rate": FloatDistribution(1e-5, 1e-2, log=True),
-    "momentum": FloatDistribution(0.0, 0.9, step=0.1),
-    "optimizer": CategoricalDistribution(("adam", "sgd", "rmsprop")),
-}
+DIRECTIONS: tuple[Direction, ...] = ("maximize", "minimize")
 
 
 class StrategySubject(Subject[StrategySpec]):
     """A strategy under test."""
+
+    def prepared(self, direction: Direction = "maximize") -> Strategy:
+        """A new one, that has seen the outline."""
+        strategy: Strategy = self.spec.factory()
+        strategy.prepare(outline(direction))
+        return strategy
+
+    def study(self, direction: Direction) -> Any:
+        """A ledger with the strategy's pruner."""
+        return quiet_study(direction, self.prepared(direction).pruner())
 
 
 def check_spec(subject: StrategySubject) -> None:
@@ -49,8 +48,13 @@ def check_spec(subject: StrategySubject) -> None:
 
 def check_has_sampler_and_pruner(subject: StrategySubject) -> None:
     """It is a `Strategy`, and gives Optuna's kind of sampler (for any seed) and pruner."""
-    strategy = subject.component
-    expect(isinstance(strategy, Strategy), "factory", type(strategy).__name__, "a Strategy")
+    expect(
+        isinstance(subject.component, Strategy),
+        "factory",
+        type(subject.component).__name__,
+        "a Strategy",
+    )
+    strategy = subject.prepared()
     for seed in SEEDS:
         sampler, what = strategy.sampler(seed), f"sampler({seed})"
         expect(isinstance(sampler, BaseSampler), what, type(sampler).__name__, "a BaseSampler")
@@ -59,32 +63,57 @@ def check_has_sampler_and_pruner(subject: StrategySubject) -> None:
 
 
 def check_repeats_itself(subject: StrategySubject) -> None:
-    """The same seed and the same trials behind it propose the same values.
+    """The same seeds and the same trials behind them propose the same values, twice over."""
+    for direction in DIRECTIONS:
+        strategy = subject.prepared(direction)
+        first = _proposals(subject, direction, partial(_same, strategy))
+        again = _proposals(subject, direction, partial(_same, strategy))
+        _expect_equal(first, again, "the second time", direction)
 
-    Samplers are made anew for every proposal; what one remembers must come from the study.
+
+def check_resumes(subject: StrategySubject) -> None:
+    """A search that is killed in each trial, between two of its values, proposes what one that
+    goes on proposes. What a strategy knows must come from the outline and the ledger.
     """
-    for direction in _directions():
-        for num_trials in (0, NUM_TRIALS):
-            first = _propose(subject.component, direction, num_trials)
-            again = _propose(subject.component, direction, num_trials)
-            what = f"proposal after {num_trials} trials ({direction})"
-            expect(first == again, what, f"{again} the second time", f"{first} as the first time")
+    strategy = subject.prepared()
+    first = _proposals(subject, "maximize", partial(_same, strategy))
+    again = _proposals(subject, "maximize", subject.prepared, killed=True)
+    _expect_equal(first, again, "when the search was killed in each trial", "maximize")
 
 
 def check_searches_a_conditional_space(subject: StrategySubject) -> None:
-    """Values lie in their distributions, while trials fail, get pruned and differ in parameters."""
-    for direction in _directions():
-        with _quiet_study(direction, subject.component.pruner()) as study:
-            for number in range(NUM_TRIALS):
-                study.sampler = subject.component.sampler(number)
-                trial = study.ask()
-                _expect_in_distributions(choose(trial), f"trial {number} ({direction})")
-                _finish(study, trial, number)
+    """Values lie in their distributions, while trials fail, get pruned and differ in parameters;
+    with one worker and with three. The ledger has active parameters only.
+    """
+    settings: tuple[tuple[Direction, int], ...]
+    settings = (("maximize", 1), ("minimize", 1), ("maximize", 3))
+    for direction, workers in settings:
+        strategy = subject.prepared(direction)
+        with subject.study(direction) as study:
+            for trial, values in search(partial(_same, strategy), study, NUM_TRIALS, workers):
+                what = f"trial {trial.number} ({direction}, {workers} at once)"
+                _expect_in_distributions(values, what)
+                stored = study.get_trials(deepcopy=False)[trial.number].params
+                expect(stored == values, f"{what}, the ledger", stored, f"{values}, what is active")
+
+
+def check_epochs_and_exhausted(subject: StrategySubject) -> None:
+    """`epochs` leaves a trial's epochs alone or lowers them; `exhausted` says yes or no."""
+    strategy = subject.prepared()
+    with subject.study("maximize") as study:
+        for trial, _ in search(partial(_same, strategy), study, NUM_TRIALS):
+            epochs, what = strategy.epochs(study, trial.number), f"epochs of trial {trial.number}"
+            sound = epochs is None or (isinstance(epochs, int) and 1 <= epochs <= EPOCHS)
+            expect(sound, what, repr(epochs), f"None or 1 to {EPOCHS}")
+            again = subject.prepared().epochs(study, trial.number)
+            expect(epochs == again, f"{what}, after a kill", repr(again), repr(epochs))
+            done = strategy.exhausted(study)
+            expect(isinstance(done, bool), "exhausted", repr(done), "True or False")
 
 
 def check_pruner_answers(subject: StrategySubject) -> None:
     """After any epoch, of the first trial as of later ones, the pruner says yes or no."""
-    with _quiet_study("maximize", subject.component.pruner()) as study:
+    with subject.study("maximize") as study:
         for number in range(8):
             trial = study.ask()
             for epoch in range(1, 6):
@@ -96,75 +125,40 @@ def check_pruner_answers(subject: StrategySubject) -> None:
             study.tell(trial, 0.55 - 0.05 * number)
 
 
-def choose(trial: optuna.Trial) -> dict[str, Any]:
-    """Let a trial choose from `SPACE`, the way that a search does it."""
-    values: dict[str, Any] = {}
-    for name, entry in SPACE.items():
-        if is_active(entry, values):
-            values[name] = _suggest(trial, name, distribution_of(entry))
-    return values
+def _same(strategy: Strategy) -> Strategy:
+    return strategy
 
 
-def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> Any:
-    if isinstance(distribution, CategoricalDistribution):
-        return trial.suggest_categorical(name, distribution.choices)
-    if isinstance(distribution, IntDistribution):
-        return trial.suggest_int(name, distribution.low, distribution.high, log=distribution.log)
-    kind: Any = distribution
-    return trial.suggest_float(name, kind.low, kind.high, step=kind.step, log=kind.log)
+def _proposals(
+    subject: StrategySubject,
+    direction: Direction,
+    make: Callable[[], Strategy],
+    killed: bool = False,
+) -> list[dict[str, Any]]:
+    with subject.study(direction) as study:
+        return [values for _, values in search(make, study, NUM_TRIALS, killed=killed)]
 
 
-def _propose(strategy: Strategy, direction: Direction, num_trials: int) -> dict[str, Any]:
-    """Return a proposal after a history of random trials."""
-    with _quiet_study(direction, strategy.pruner()) as study:
-        for number in range(num_trials):
-            study.sampler = RandomSampler(seed=number)
-            trial = study.ask()
-            choose(trial)
-            _finish(study, trial, number)
-        study.sampler = strategy.sampler(SEEDS[1])
-        return choose(study.ask())
-
-
-def _finish(study: optuna.Study, trial: optuna.Trial, number: int) -> None:
-    """End a trial: every fifth fails, every fourth is pruned, others have some value."""
-    if number % 5 == 3:
-        study.tell(trial, state=TrialState.FAIL)
-        return
-    value = 0.5 + 0.4 * ((number * 7) % 10) / 10
-    trial.report(value, 1)
-    if number % 4 == 2:
-        study.tell(trial, state=TrialState.PRUNED)
-    else:
-        study.tell(trial, value)
+def _expect_equal(first: Any, again: Any, when: str, direction: Direction) -> None:
+    for number, (one, other) in enumerate(zip(first, again, strict=True)):
+        what = f"proposal {number} ({direction})"
+        expect(one == other, what, f"{other} {when}", f"{one}")
 
 
 def _expect_in_distributions(values: Mapping[str, Any], what: str) -> None:
-    for name, value in values.items():
-        distribution = distribution_of(SPACE[name])
-        inside = contains(distribution, value)
-        expect(inside, f"{what}, `{name}`", repr(value), f"a value of {distribution}")
-
-
-def _directions() -> tuple[Direction, ...]:
-    return ("maximize", "minimize")
-
-
-@contextmanager
-def _quiet_study(direction: Direction, pruner: BasePruner) -> Iterator[optuna.Study]:
-    """An in-memory study that logs nothing below a warning."""
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield optuna.create_study(direction=direction, pruner=pruner, sampler=RandomSampler(seed=0))
-    finally:
-        optuna.logging.set_verbosity(verbosity)
+    for parameter in SPACE:
+        if parameter.name in values:
+            value, distribution = values[parameter.name], parameter.distribution
+            where = f"{what}, `{parameter.name}`"
+            expect(contains(distribution, value), where, repr(value), f"a value of {distribution}")
 
 
 CHECKS = (
     check_spec,
     check_has_sampler_and_pruner,
     check_repeats_itself,
+    check_resumes,
     check_searches_a_conditional_space,
+    check_epochs_and_exhausted,
     check_pruner_answers,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,7 +11,11 @@ import numpy.typing as npt
 
 from automedimg.contracts import FloatArray, IntArray
 from automedimg.data.levels import grey_levels
+from automedimg.training.accumulation import deal
 from automedimg.training.sampling import draw_epoch, epoch_size
+
+PREDICTED = 64
+"""Images that a model is applied to at once."""
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -22,10 +27,13 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         rows: Rows to draw from, int64 (N,).
         labels: Class index of each, int64 (N,).
         weights: Weight of each class, float64 (K,).
-        batch_size: Most rows a batch.
-        seed: Of the order; epoch e uses (seed, e), or (seed, e + 1) where Keras ends an epoch
-            before it begins the first, as it does on TensorFlow.
+        batch_size: Most rows an update.
+        seed: Of the order; epoch e, counted from 1, uses (seed, e).
         sampling: Which rows an epoch shows; one of `sampling.SAMPLINGS`.
+        steps: How many steps share an update's rows; one of those is then what Keras calls a batch.
+
+    Whoever trains calls `begin` at the beginning of each epoch. Keras's own `on_epoch_end` is of no
+    use: it comes once too often, before the first epoch, and a fit may begin with a later one.
     """
 
     def __init__(
@@ -37,38 +45,48 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         batch_size: int,
         seed: int,
         sampling: str = "none",
+        steps: int = 1,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self._source, self._rows, self._labels = source, rows, labels
         self._weights = weights.astype(np.float32)
         self._targets = np.eye(len(weights), dtype=np.float32)
-        self._batch_size, self._seed, self._epoch = batch_size, seed, 0
+        self._batch_size, self._seed, self._steps = batch_size, seed, steps
         self._sampling, self._size = sampling, epoch_size(labels, sampling)
-        self._order = self._drawn()
+        self.begin(1)
 
     def __len__(self) -> int:
-        return -(-self._size // self._batch_size)
+        return -(-self._size // self._batch_size) * self._steps
 
     def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
-        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        batch, step = divmod(index, self._steps)
+        whole = self._order[batch * self._batch_size : (batch + 1) * self._batch_size]
+        places, factors = deal(len(whole), self._steps, step)
+        chosen = whole[places]
         inputs = grey_levels(self._source[self._rows[chosen]])
         labels = self._labels[chosen]
-        return inputs, self._targets[labels], self._weights[labels]
+        return inputs, self._targets[labels], self._weights[labels] * factors
 
-    def on_epoch_end(self) -> None:
-        """Draw the next epoch's rows and their order."""
-        self._epoch += 1
-        self._order = self._drawn()
-
-    def _drawn(self) -> IntArray:
-        return draw_epoch(self._labels, self._sampling, self._seed, self._epoch)
+    def begin(self, epoch: int) -> None:
+        """Draw the rows of an epoch, counted from 1, and their order."""
+        self._order = draw_epoch(self._labels, self._sampling, self._seed, epoch)
 
 
 def predict_rows(
-    model: keras.Model, source: npt.NDArray[Any], rows: IntArray, batch_size: int = 64
+    model: keras.Model,
+    source: npt.NDArray[Any],
+    rows: IntArray,
+    batch_size: int = PREDICTED,
+    alive: Callable[[], None] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Apply a model to rows of an array, in batches of one size so that it is traced once.
 
+    Args:
+        model: What to apply.
+        source: Array of inputs by row, of a type that `grey_levels` takes.
+        rows: Rows to apply it to, int64 (N,) with N >= 1.
+        batch_size: Most rows at once. Another one may round the last digit in another way.
+        alive: Called after each batch.
     Returns:
         float32 (N, ...), the model's output for each row.
     """
@@ -79,6 +97,8 @@ def predict_rows(
         padded = np.resize(chosen, batch_size)  # repeats rows to fill the last batch
         output = model.predict_on_batch(grey_levels(source[padded]))
         outputs.append(np.asarray(output, dtype=np.float32)[: len(chosen)])
+        if alive is not None:
+            alive()
     return np.concatenate(outputs)
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from automedimg.contracts import Backbone, BuiltBackbone, TrialSpec
 from automedimg.data import files
-from automedimg.training.batches import predict_rows
+from automedimg.training.batches import PREDICTED, predict_rows
 from automedimg.training.trial_data import TrialData
 
 CHUNK = 8192
@@ -23,15 +23,21 @@ CHUNK = 8192
 
 
 def cached_features(
-    spec: TrialSpec, data: TrialData, backbone: Backbone, build: Callable[[], BuiltBackbone]
+    spec: TrialSpec,
+    data: TrialData,
+    backbone: Backbone,
+    build: Callable[[], BuiltBackbone],
+    alive: Callable[[], None] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return the features of every row of the pixel cache, computing them only once.
 
     Args:
-        spec: Names the backbone, its values and its weights.
+        spec: Names the backbone, its values and its weights; the more steps it accumulates, the
+            fewer images go through the backbone at once.
         data: The images.
         backbone: What its factory returned; a change of its module makes the features anew.
         build: Builds it; called only if the features aren't there.
+        alive: Called after each batch.
     Returns:
         float32 (N, D), a read-only memory map.
     """
@@ -41,17 +47,24 @@ def cached_features(
     if found is not None:
         return found
     with files.replacing(path) as temporary:
-        _write(temporary, build().model, data.pixels)
+        batch_size = max(1, PREDICTED // spec.accumulate)
+        _write(temporary, build().model, data.pixels, batch_size, alive)
     return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
 
 
-def _write(path: Path, model: keras.Model, pixels: npt.NDArray[Any]) -> None:
+def _write(
+    path: Path,
+    model: keras.Model,
+    pixels: npt.NDArray[Any],
+    batch_size: int,
+    alive: Callable[[], None] | None,
+) -> None:
     """Compute the features of all images, a chunk at a time: they need not fit into memory."""
     shape = (len(pixels), int(model.output_shape[-1]))
     features = np.lib.format.open_memmap(path, "w+", np.float32, shape)
     for start in range(0, len(pixels), CHUNK):
         rows = np.arange(start, min(start + CHUNK, len(pixels)), dtype=np.int64)
-        features[start : start + len(rows)] = predict_rows(model, pixels, rows)
+        features[start : start + len(rows)] = predict_rows(model, pixels, rows, batch_size, alive)
     features.flush()
 
 
@@ -68,9 +81,9 @@ def _key(spec: TrialSpec, data: TrialData, backbone: Backbone) -> str:
     parts: Mapping[str, Any] = {
         "pixels": data.source.parent.name,
         "backbone": spec.backbone,
-        "code": _digest(inspect.getsourcefile(type(backbone))),
+        "code": content_hash(inspect.getsourcefile(type(backbone))),
         "values": dict(sorted(spec.backbone_values.items())),
-        "weights": _digest(spec.weights),
+        "weights": content_hash(spec.weights),
         # Without a file the weights come from the seed.
         "seed": spec.seed if spec.weights is None else None,
         "keras": keras.__version__,
@@ -80,7 +93,8 @@ def _key(spec: TrialSpec, data: TrialData, backbone: Backbone) -> str:
     return f"{spec.backbone}-{digest}"
 
 
-def _digest(path: str | None) -> str:
+def content_hash(path: str | None) -> str:
+    """Hash a file's content; empty if there is no such file."""
     if path is None or not Path(path).is_file():
         return ""
     with Path(path).open("rb") as file:

@@ -19,11 +19,24 @@ RESNET_V2 = Source(
     "https://arxiv.org/abs/1603.05027",
     "Apache-2.0",
 )
+AUTOKERAS = Source(
+    "Jin et al. (2023), AutoKeras: An AutoML Library for Deep Learning, JMLR 24",
+    "https://github.com/keras-team/autokeras",
+    "Apache-2.0",
+)
 
 
 @hookimpl
 def automedimg_backbones() -> Iterator[BackboneSpec]:
-    """Offer the searched CNN and the networks of `keras.applications`."""
+    """Offer the searched CNN, AutoKeras's blocks and the networks of `keras.applications`."""
+    yield BackboneSpec(
+        "autokeras",
+        "AutoKeras's blocks: plain convolutions, ResNet or Xception, from scratch",
+        lazy("automedimg_backbones.autokeras:AutoKeras"),
+        AUTOKERAS,
+        gmacs=4.6,  # of its largest, Xception
+        tags=("cnn",),
+    )
     yield BackboneSpec(
         "custom_cnn",
         "A small CNN whose architecture is searched",

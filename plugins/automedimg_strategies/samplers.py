@@ -1,28 +1,23 @@
-"""Samplers and the median pruner."""
+"""Strategies that take Optuna's samplers and pruners as they are."""
 
 from __future__ import annotations
 
 import warnings
 
 from optuna.exceptions import ExperimentalWarning
-from optuna.pruners import BasePruner, MedianPruner
+from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
-from automedimg.contracts import Strategy
+from automedimg_strategies.whole import STARTUP_TRIALS, Outlined
 
-STARTUP_TRIALS = 7
-"""Trials drawn at random, the defaults among them, before TPE trusts what it has seen."""
+FACTOR = 3
+"""One trial in so many goes on from one rung to the next, which is so many times as long."""
 
-
-class _Median(Strategy):
-    """Prunes a trial that is, after three epochs, worse than half of the others were then."""
-
-    def pruner(self) -> BasePruner:
-        """Return the median pruner; Golovin et al. (2017), Google Vizier, KDD."""
-        return MedianPruner(n_startup_trials=5, n_warmup_steps=3, n_min_trials=3)
+RUNGS = 9
+"""The first rung of successive halving comes after this fraction of the epochs."""
 
 
-class Tpe(_Median):
+class Tpe(Outlined):
     """Optuna's TPE on the conditional space.
 
     `group=True` models each set of parameters that were active together on its own, so that an
@@ -44,9 +39,33 @@ class Tpe(_Median):
             )
 
 
-class Random(_Median):
+class Random(Outlined):
     """Every parameter independently, from its own distribution."""
 
     def sampler(self, seed: int) -> BaseSampler:
         """Return a random sampler."""
         return RandomSampler(seed=seed)
+
+
+class Hyperband(Tpe):
+    """TPE, pruned by Hyperband.
+
+    Each trial belongs to a bracket, by its number; brackets differ in how early they prune. TPE
+    learns within a bracket, because only there were trials treated alike.
+    """
+
+    def pruner(self) -> BasePruner:
+        """Return Optuna's Hyperband pruner, for as many epochs as the search trains."""
+        return HyperbandPruner(
+            min_resource=1, max_resource=max(1, self.outline.epochs), reduction_factor=FACTOR
+        )
+
+
+class Asha(Random):
+    """Random draws, pruned by asynchronous successive halving, as in the paper."""
+
+    def pruner(self) -> BasePruner:
+        """Return Optuna's; its rungs are at 1/9, 1/3 and all of the epochs."""
+        return SuccessiveHalvingPruner(
+            min_resource=max(1, self.outline.epochs // RUNGS), reduction_factor=FACTOR
+        )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "examples" / "automedimg-example"
-COMPONENTS = {"datasets": "shapes", "backbones": "tiny", "metrics": "kappa", "strategies": "qmc"}
+COMPONENTS = {"datasets": "shapes", "backbones": "tiny", "metrics": "kappa", "strategies": "halton"}
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_its_own_tests_pass(command):
 
 @pytest.mark.slow
 def test_a_search_runs_with_it(command, tmp_path):
-    narrowed = ["--backbones", "tiny", "--strategy", "qmc", "--metric", "kappa"]
+    narrowed = ["--backbones", "tiny", "--strategy", "halton", "--metric", "kappa"]
     limits = ["--trials", "2", "--epochs", "3", "--offline", "--json"]
     done = command("search", "--task", "shapes", "--sample", "--out", "run", *narrowed, *limits)
     assert done.returncode == 0, done.stderr

@@ -23,10 +23,14 @@ import os, time
 from optuna.distributions import CategoricalDistribution
 from automedimg.contracts import Backbone, BackboneSpec, BuiltBackbone, hookimpl
 
+FAULTS = ("none", "raise", "nan", "exit", "segfault", "garbage", "memory", "allocate", "sleep")
+
 class Faulty(Backbone):
     def space(self, weights):
-        return {"fault": CategoricalDistribution(
-            ("none", "raise", "nan", "exit", "segfault", "garbage", "memory"))}
+        return {"fault": CategoricalDistribution(FAULTS)}
+
+    def defaults(self, weights):
+        return [{"fault": fault} for fault in FAULTS]
 
     def build(self, input_shape, values, weights):
         import keras
@@ -39,6 +43,13 @@ class Faulty(Backbone):
             os.kill(os.getpid(), 11)
         if fault == "memory":
             raise MemoryError()
+        if fault == "allocate":
+            hoard = []
+            while True:
+                hoard.append(b"x" * 50_000_000)
+                time.sleep(0.01)
+        if fault == "sleep":
+            time.sleep(1e6)
         if fault == "garbage":
             os.write(1, b"\\xff\\x00{not json\\n" * 50)
         image = keras.Input(input_shape)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from automedimg.errors import ConfigurationError
 from automedimg.search import devices
 from automedimg.search.devices import find_slots, num_cores, uses_gpus, visible_gpus
 
@@ -14,6 +15,8 @@ from automedimg.search.devices import find_slots, num_cores, uses_gpus, visible_
 def no_devices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Hide the machine's own GPUs."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("HIP_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(devices, "KFD", tmp_path / "no-kfd")
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     if devices.shutil.which("nvidia-smi"):
@@ -27,10 +30,21 @@ def nvidia_smi(tmp_path: Path, script: str) -> None:
 
 
 LISTING = """
-[ "$*" = "--query-gpu=uuid --format=csv,noheader" ] || exit 9
-echo GPU-aaaa
-echo GPU-bbbb
+[ "$*" = "-L" ] || exit 9
+echo "GPU 0: NVIDIA H200 (UUID: GPU-aaaa)"
+echo "GPU 1: NVIDIA H200 (UUID: GPU-bbbb)"
 """
+
+MIG_LISTING = """
+echo "GPU 0: NVIDIA A100 (UUID: GPU-aaaa)"
+echo "  MIG 3g.20gb Device  0: (UUID: MIG-1111)"
+echo "  MIG 3g.20gb Device  1: (UUID: MIG-2222)"
+echo "GPU 1: NVIDIA A100 (UUID: GPU-bbbb)"
+"""
+
+
+def names() -> list[str]:
+    return [gpu.name for gpu in visible_gpus()]
 
 
 @pytest.mark.parametrize(
@@ -42,13 +56,49 @@ def test_the_variable_has_the_first_word(
 ) -> None:
     nvidia_smi(tmp_path, LISTING)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert visible_gpus() == gpus
+    assert names() == gpus
 
 
 def test_gpus_are_listed_by_the_driver(tmp_path: Path) -> None:
     assert visible_gpus() == []
     nvidia_smi(tmp_path, LISTING)
-    assert visible_gpus() == ["GPU-aaaa", "GPU-bbbb"]
+    assert names() == ["GPU-aaaa", "GPU-bbbb"]
+
+
+def test_parts_of_a_gpu_count_instead_of_it(tmp_path: Path) -> None:
+    nvidia_smi(tmp_path, MIG_LISTING)
+    assert names() == ["MIG-1111", "MIG-2222", "GPU-bbbb"]
+    (slot, *_) = find_slots("jax")
+    assert slot.environment == (("CUDA_VISIBLE_DEVICES", "MIG-1111"),)
+
+
+def test_amd_gpus_are_those_that_the_kernel_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for node, number in enumerate(("0", "0", "5137", "9821")):
+        (tmp_path / "kfd" / str(node)).mkdir(parents=True)
+        (tmp_path / "kfd" / str(node) / "gpu_id").write_text(f"{number}\n")
+    monkeypatch.setattr(devices, "KFD", tmp_path / "kfd")
+    assert [slot.environment for slot in find_slots("torch")] == [
+        (("HIP_VISIBLE_DEVICES", "0"),),
+        (("HIP_VISIBLE_DEVICES", "1"),),
+    ]
+    monkeypatch.setenv("HIP_VISIBLE_DEVICES", "1")
+    assert [slot.name for slot in find_slots("torch")] == ["1"]
+
+
+def test_devices_can_be_named(tmp_path: Path) -> None:
+    nvidia_smi(tmp_path, LISTING)
+    assert [slot.name for slot in find_slots("jax", devices=("1",))] == ["1"]
+    assert [slot.name for slot in find_slots("jax", devices=("0", "1"), per_device=2)] == [
+        *("0", "1", "0", "1")
+    ]
+    assert [slot.name for slot in find_slots("jax", devices=())] == ["cpu"]
+
+
+def test_devices_that_can_not_be_used_are_an_error() -> None:
+    with pytest.raises(ConfigurationError, match="no GPU is there that torch can use"):
+        find_slots("torch", devices=("0",))
 
 
 @pytest.mark.parametrize(
@@ -80,6 +130,7 @@ def test_cpu_slots_share_the_cores(
     for slot in slots:
         environment = dict(slot.environment)
         assert environment.pop("CUDA_VISIBLE_DEVICES") == ""
+        assert environment.pop("HIP_VISIBLE_DEVICES") == ""
         assert set(environment.values()) == {threads}
         assert "OMP_NUM_THREADS" in environment
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from automedimg.contracts import Message, ScoreSpec
+from automedimg.contracts import ExecutorOptions, Message, ScoreSpec
 from automedimg.search import local
 from automedimg.search.local import LocalExecutor
 
 
 @pytest.fixture
 def executor():
-    executor = LocalExecutor(1)
+    executor = LocalExecutor(ExecutorOptions(workers=1))
     yield executor
     executor.close()
 
@@ -49,12 +49,12 @@ def test_a_cancelled_job_that_waits_is_reported(executor, tmp_path):
 
 
 def test_a_killed_worker_is_replaced(executor, tmp_path):
-    process = executor._processes[0]
+    process = executor._places[0].process
     executor.submit(job(tmp_path))
     process.kill("a test killed it")
     (failed,) = [m for m in collect(executor, 1) if m.kind == "failed"]
     assert failed.data["reason"] == "a test killed it"
-    assert executor._processes[0] is not process
+    assert executor._places[0].process is not process
     executor.submit(job(tmp_path))
     (failed,) = [m for m in collect(executor, 1) if m.kind == "failed"]
     assert "AttributeError" in failed.data["reason"]
@@ -65,7 +65,7 @@ def test_a_file_in_the_current_folder_is_not_run(tmp_path, monkeypatch):
     (tmp_path / "json.py").write_text("open('taken', 'w'); raise SystemExit(3)")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend("")
-    executor = LocalExecutor(1)
+    executor = LocalExecutor(ExecutorOptions(workers=1))
     try:
         executor.submit(job(tmp_path))
         collect(executor, 1)
@@ -77,9 +77,9 @@ def test_a_file_in_the_current_folder_is_not_run(tmp_path, monkeypatch):
 def test_workers_that_can_not_start_end_the_search(monkeypatch, tmp_path):
     from automedimg.errors import BackendError
 
-    monkeypatch.setattr(local, "_environment", lambda slot: {"PYTHONPATH": str(tmp_path)})
+    monkeypatch.setattr(local, "worker_environment", lambda _: {"PYTHONPATH": str(tmp_path)})
     (tmp_path / "automedimg.py").write_text("raise RuntimeError('broken installation')")
-    executor = LocalExecutor(1)
+    executor = LocalExecutor(ExecutorOptions(workers=1))
     try:
         executor.submit(job(tmp_path))
         with pytest.raises(BackendError, match="workers can't start"):
@@ -89,6 +89,6 @@ def test_workers_that_can_not_start_end_the_search(monkeypatch, tmp_path):
 
 
 def test_closing_twice_is_fine():
-    executor = LocalExecutor(1)
+    executor = LocalExecutor(ExecutorOptions(workers=1))
     executor.close()
     executor.close()

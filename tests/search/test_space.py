@@ -153,13 +153,13 @@ def test_the_weight_file_fits_the_values() -> None:
     assert option(Plain()).weights_for({}) is None
 
 
-def test_the_fingerprint_stays_while_the_space_does(space: SearchSpace) -> None:
+def test_the_description_stays_while_the_space_does(space: SearchSpace) -> None:
     backbones = {"net": option(Net(), SMALL, LARGE), "plain": option(Plain())}
     same = SearchSpace(backbones, {"dense": Dense()}, fit_space(), {})
-    assert same.fingerprint() == space.fingerprint()
+    assert same.describe() == space.describe()
 
 
-def test_the_fingerprint_changes_with_whatever_can_be_chosen(space: SearchSpace) -> None:
+def test_the_description_changes_with_whatever_can_be_chosen(space: SearchSpace) -> None:
     net, plain = space.backbones["net"], space.backbones["plain"]
     wider = dict(plain.space) | {"width": IntDistribution(8, 65, log=True)}
     others = [
@@ -173,7 +173,7 @@ def test_the_fingerprint_changes_with_whatever_can_be_chosen(space: SearchSpace)
         replace(space, fixed={"learning_rate": 0.1}),
         replace(space, fixed={"learning_rate": 0.2}),
     ]
-    assert len({other.fingerprint() for other in others}) == len(others)
+    assert len({str(other.describe()) for other in others}) == len(others)
 
 
 @pytest.mark.parametrize(
@@ -192,3 +192,49 @@ def test_suggestions_keep_step_and_scale(distribution: Any, value: Any) -> None:
     trial = study.ask()
     assert suggest(trial, "x", distribution) == value
     assert trial.distributions["x"] == distribution
+
+
+def mixed() -> SearchSpace:
+    """Backbones with all modes, with some, and with one; a fixed parent of a conditional value."""
+    backbones = {
+        "net": option(Net(), SMALL, LARGE),
+        "second": option(Net(), LARGE),
+        "plain": option(Plain()),
+        "extractor": option(Extractor()),
+    }
+    return SearchSpace(backbones, {"dense": Dense(), "other": Dense()}, fit_space(), {})
+
+
+@pytest.mark.parametrize(
+    "fixed",
+    [{}, {"loss": "focal"}, {"loss": "crossentropy"}, {"sampling": "none", "plain.layers": 1}],
+)
+@pytest.mark.parametrize("names", [(), ("net",), ("net", "second"), ("plain", "extractor")])
+def test_strategies_are_told_of_exactly_what_is_searched(
+    fixed: dict[str, Any], names: tuple[str, ...]
+) -> None:
+    """What `choose` asks for is what `parameters` says is active, whatever was chosen."""
+    space = mixed()
+    kept = {name: space.backbones[name] for name in names or space.backbones}
+    known = {name: value for name, value in fixed.items() if "." not in name or "plain" in kept}
+    space = replace(space, backbones=kept, fixed=known)
+    parameters = space.parameters()
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    seen: set[str] = set()
+    for _ in range(60):
+        trial = study.ask()
+        space.choose(trial)
+        active = {p.name for p in parameters if p.active(trial.params)}
+        assert active == set(trial.params)
+        assert all(
+            trial.distributions[p.name] == p.distribution for p in parameters if p.name in active
+        )
+        seen |= active
+    assert seen == {parameter.name for parameter in parameters}
+
+
+def test_parents_stand_before_what_depends_on_them() -> None:
+    names = [parameter.name for parameter in mixed().parameters()]
+    for parameter in mixed().parameters():
+        for way in parameter.when:
+            assert all(names.index(parent) < names.index(parameter.name) for parent in way)

@@ -7,8 +7,19 @@ from typing import Any
 import pytest
 
 from automedimg.contracts import TrialResult
+from automedimg.errors import ConfigurationError
 from automedimg.search import stopping
-from automedimg.search.stopping import HOPELESS, Clock, Limits, best_of, rank, reason_to_stop
+from automedimg.search.stopping import (
+    HOPELESS,
+    Clock,
+    Limits,
+    Same,
+    Stop,
+    best_of,
+    parse_same,
+    rank,
+    reason_to_stop,
+)
 
 
 def trial(number: int, value: float | None = None, **more: Any) -> TrialResult:
@@ -21,7 +32,8 @@ def trials(*values: float | None) -> list[TrialResult]:
 
 
 def stop(results: list[TrialResult], maximize: bool = True, **limits: Any) -> str:
-    return reason_to_stop(results, Limits(**limits), Clock(None), maximize)
+    found = reason_to_stop(results, Limits(**limits), Clock(None), maximize)
+    return found.rule if found else ""
 
 
 def test_nothing_stops_an_unlimited_search() -> None:
@@ -81,13 +93,66 @@ def test_time_keeps_a_little_back_for_the_verdict(monkeypatch: pytest.MonkeyPatc
     clock = Clock(100.0)
     assert clock.left() == 90.0
     now[0] += 89
-    assert reason_to_stop(trials(0.5), Limits(), clock, True) == ""
+    assert reason_to_stop(trials(0.5), Limits(), clock, True) is None
     now[0] += 2
-    assert reason_to_stop(trials(0.5), Limits(), clock, True) == "time"
-    assert reason_to_stop([], Limits(), clock, True) == "time"
+    for results in (trials(0.5), []):
+        found = reason_to_stop(results, Limits(time_s=100.0), clock, True)
+        assert found == Stop("time", "100 s are over")
     assert clock.elapsed() == 91
     assert Clock(3600.0).left() == 3585.0
     assert Clock(None).left() is None
+    assert not Clock(None).is_over()
+
+
+def test_earlier_sessions_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping.time, "monotonic", lambda: 7.0)
+    clock = Clock(100.0)
+    clock.charge(60.0)
+    assert clock.left() == 30.0
+    assert clock.elapsed() == 0
+    clock.charge(95.0)
+    assert clock.is_over()
+
+
+def test_the_same_result_again_and_again() -> None:
+    rule = Same(3, 0.01)
+    assert stop(trials(0.9, 0.91, 0.905), same=rule) == "same"
+    assert stop(trials(0.9, 0.91), same=rule) == ""
+    assert stop(trials(0.9, 0.91, 0.92), same=rule) == ""
+    assert stop(trials(0.2, 0.9, 0.9, 0.9), same=rule) == "same"
+    assert stop(trials(0.9, 0.9, 0.9, 0.2), same=rule) == ""
+
+
+def test_only_complete_trials_are_alike() -> None:
+    results = [trial(0, 0.9), trial(1), trial(2, 0.2, state="pruned"), trial(3, 0.9)]
+    assert stop(results, same=Same(3)) == ""
+    assert stop([*results, trial(4, 0.9)], same=Same(3)) == "same"
+
+
+def test_of_several_rules_the_first_that_fires_is_named() -> None:
+    assert stop(trials(0.9, 0.9, 0.9), same=Same(3), trials=3) == "trials"
+    assert stop(trials(0.9, 0.9, 0.9), same=Same(3), trials=4, patience=5) == "same"
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("same:3", Same(3, 1e-3)),
+        (" same:2,0.05 ", Same(2, 0.05)),
+        ("same:10,0", Same(10, 0.0)),
+        ("same:4,1e-4", Same(4, 1e-4)),
+    ],
+)
+def test_the_rule_is_read(text: str, rule: Same) -> None:
+    assert parse_same(text) == rule
+
+
+@pytest.mark.parametrize(
+    "text", ["", "same", "same:1", "same:x", "same:3,", "same:3,-1", "same:3,1e", "alike:3", "3"]
+)
+def test_what_is_no_rule_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected same:N"):
+        parse_same(text)
 
 
 def test_ties_go_to_the_lower_log_loss_then_to_the_first() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from automedimg.errors import RunError
+from automedimg.search.decisions import read_decisions
 from tests.search.small_search import FAULTY, install_plugin, phantoms, search
 
 REASONS = {
@@ -14,7 +15,9 @@ REASONS = {
     "nan": "not a number: the loss diverged in epoch 1",
     "exit": "worker exited with code 7",
     "segfault": "worker killed by SIGSEGV",
-    "memory": "out of memory",
+    "memory": "oom: out of memory, with half the batch too",
+    "allocate": "oom: out of memory: the worker took 3.",
+    "sleep": "hung: no sign of life for 15 s",
 }
 
 
@@ -30,21 +33,24 @@ def test_every_fault_costs_its_trial_only(data: Path, tmp_path: Path):
     run = search(
         data,
         tmp_path / "run",
-        trials=16,
+        trials=9,
         epochs=1,
         backbones=("faulty",),
         fix={},
-        strategy="random",
+        worker_memory_bytes=3_000_000_000,
+        hang_s=15,
     )
-    seen = set()
-    for trial in run.trials:
-        fault = trial.params["faulty.fault"]
-        seen.add(fault)
-        if fault in REASONS:
-            assert (trial.state, trial.reason) == ("failed", REASONS[fault])
-        else:
-            assert trial.state == "complete"
-    assert seen >= {"none", "raise", "nan", "exit", "segfault", "garbage", "memory"}
+    found = {trial.params["faulty.fault"]: trial for trial in run.trials}
+    for fault, reason in REASONS.items():
+        assert found[fault].state == "failed"
+        assert found[fault].reason.startswith(reason)
+    assert {found[fault].state for fault in ("none", "garbage")} == {"complete"}
+    assert len(run.trials) == 9
+    retried = [d for d in read_decisions(run.folder) if d["decision"] == "retry"]
+    assert [(d["trial"], d["accumulate"]) for d in retried] == [
+        (found["memory"].number, 2),
+        (found["allocate"].number, 2),
+    ]
     assert run.best is not None
     errors = list((run.folder / "trials").glob("*/error.txt"))
     assert any("this network does not exist" in path.read_text() for path in errors)

@@ -3,6 +3,7 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler
 
 from automedimg.contracts import Strategy, StrategySpec
+from automedimg.testing.searching import SPACE
 
 
 class Sound(Strategy):
@@ -67,6 +68,56 @@ class OddPruner(Sound):
         return Undecided()
 
 
+class Counts(Sound):
+    """Goes on where the last proposal of this session left off."""
+
+    def prepare(self, outline):
+        self.calls = 0
+
+    sampler = Remembers.sampler
+
+
+class Greedy(BaseSampler):
+    """Writes a value of each parameter into the ledger, active or not."""
+
+    def infer_relative_search_space(self, study, trial):
+        return {}
+
+    def sample_relative(self, study, trial, search_space):
+        for parameter in SPACE[:3]:
+            kind = parameter.distribution
+            value = kind.to_internal_repr(getattr(kind, "choices", (8,))[-1])
+            if parameter.name not in trial.params:
+                study._storage.set_trial_param(trial._trial_id, parameter.name, value, kind)
+        return {}
+
+    def sample_independent(self, study, trial, name, distribution):
+        return RandomSampler(seed=0).sample_independent(study, trial, name, distribution)
+
+
+class Inactive(Sound):
+    def sampler(self, seed):
+        return Greedy()
+
+
+class TooLong(Sound):
+    def epochs(self, study, number):
+        return 0
+
+
+class Forgets(Sound):
+    asked = 0
+
+    def epochs(self, study, number):
+        self.asked += 1
+        return self.asked % 5 + 1
+
+
+class Vague(Sound):
+    def exhausted(self, study):
+        return 0
+
+
 def test_a_sound_strategy_passes(failing):
     assert failing(strategies=[StrategySpec("it", "It", Sound)]) == {}
 
@@ -76,6 +127,12 @@ def test_a_sound_strategy_passes(failing):
     [
         (Unseeded, "repeats_itself"),
         (Remembers, "repeats_itself"),
+        (Remembers, "resumes"),
+        (Counts, "resumes"),
+        (Inactive, "searches_a_conditional_space"),
+        (TooLong, "epochs_and_exhausted"),
+        (Forgets, "epochs_and_exhausted"),
+        (Vague, "epochs_and_exhausted"),
         (NoSampler, "has_sampler_and_pruner"),
         (NoPruner, "has_sampler_and_pruner"),
         (OutOfRange, "searches_a_conditional_space"),

@@ -27,6 +27,9 @@ class Quiet:
     def cancelled(self):
         return False
 
+    def alive(self):
+        pass
+
 
 @pytest.fixture
 def context(tmp_path: Path) -> RunContext:

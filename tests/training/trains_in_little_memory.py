@@ -33,6 +33,9 @@ class Quiet:
     def cancelled(self):
         return False
 
+    def alive(self):
+        pass
+
 
 def write_set(folder: Path, number: int) -> RunContext:
     """Write bright and dark noise, a piece at a time."""

@@ -2,7 +2,9 @@
 
 import optuna
 import pytest
+from automedimg.contracts import Outline, Parameter
 from automedimg.registry import Catalog
+from optuna.distributions import CategoricalDistribution
 
 import automedimg_example
 
@@ -19,15 +21,17 @@ def test_nothing_is_broken_and_everything_is_listed(catalog):
     assert catalog.datasets.names() == ["shapes"]
     assert catalog.backbones.names() == ["tiny"]
     assert catalog.metrics.names() == ["kappa"]
-    assert catalog.strategies.names() == ["qmc"]
+    assert catalog.strategies.names() == ["halton"]
 
 
-def test_qmc_goes_on_where_a_resumed_search_stopped(catalog):
-    """A sampler is made anew for each trial; the points must still be a sequence's, all apart."""
-    strategy = catalog.strategies.make("qmc")
+def test_halton_gives_each_trial_its_own_point_of_one_sequence(catalog):
+    """A sampler is made anew for each value; every four trials must still see four choices."""
+    choices = CategoricalDistribution(("a", "b", "c", "d"))
+    strategy = catalog.strategies.make("halton")
+    strategy.prepare(Outline([Parameter("x", choices)], (), seed=3, epochs=1, maximize=True))
     study = optuna.create_study(direction="maximize")
-    for number in range(9):
+    for number in range(12):
         study.sampler = strategy.sampler(seed=number)
-        study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
-    points = [trial.params["x"] for trial in study.trials[1:]]
-    assert points == [0.0, 0.5, 0.75, 0.25, 0.375, 0.875, 0.625, 0.125]
+        study.optimize(lambda trial: len(trial.suggest_categorical("x", choices.choices)), 1)
+    chosen = [trial.params["x"] for trial in study.trials]
+    assert all(sorted(chosen[i : i + 4]) == list("abcd") for i in (0, 4, 8))

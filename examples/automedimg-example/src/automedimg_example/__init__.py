@@ -59,11 +59,11 @@ def automedimg_metrics() -> Iterator[MetricSpec]:
 
 @hookimpl
 def automedimg_strategies() -> Iterator[StrategySpec]:
-    """Offer the strategy `qmc`."""
+    """Offer the strategy `halton`."""
     yield StrategySpec(
-        "qmc",
-        "Quasi-Monte Carlo: a Sobol sequence over the space of the first trial",
-        lazy("automedimg_example.qmc:QuasiMonteCarlo"),
+        "halton",
+        "Quasi-Monte Carlo: Halton's sequence over the choices",
+        lazy("automedimg_example.halton:Halton"),
         Source("Bergstra & Bengio (2012), JMLR 13:281-305"),
     )
 

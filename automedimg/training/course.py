@@ -1,0 +1,154 @@
+"""How a trial's network is trained: its head on cached features, fine-tuned, or from scratch."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy.typing as npt
+
+from automedimg.contracts import MetricSpec, TrialSpec
+from automedimg.training.accumulation import num_steps
+from automedimg.training.assembly import Assembly
+from automedimg.training.backend import make_deterministic
+from automedimg.training.batches import PREDICTED, Batches, predict_rows, softmax
+from automedimg.training.fit import fit
+from automedimg.training.keeper import Keeper
+from automedimg.training.losses import make_loss
+from automedimg.training.network import Network, freeze_all_but
+from automedimg.training.optimizers import make_optimizer
+from automedimg.training.outcome import Fit, Objective
+from automedimg.training.sampling import epoch_size
+from automedimg.training.talk import Silent, Talk
+from automedimg.training.trial_data import TrialData, class_weights
+
+WARM_UP_EPOCHS = 5
+"""Epochs that the head of a fine-tuned network trains on cached features first."""
+
+MIN_STEPS = 150
+"""Updates that a network from scratch may go without improvement: on few images, many epochs."""
+
+
+class Course:
+    """Trains a trial's network, from its last checkpoint if there is one.
+
+    Args:
+        spec: What to train; its time limit counts from now.
+        data: The images.
+        metric: What selects the epoch.
+        parts: Of the network.
+        talk: Hears of every epoch.
+    """
+
+    def __init__(
+        self, spec: TrialSpec, data: TrialData, metric: MetricSpec, parts: Assembly, talk: Talk
+    ) -> None:
+        self._spec, self._data, self._metric = spec, data, metric
+        self._parts, self._talk = parts, talk
+        self._train, self._validation = data.side("train"), data.side("validation")
+        self._start = time.monotonic()
+        limit = spec.time_limit_s
+        # The last epoch must still be scored, and the model be saved, within the limit.
+        self._deadline = None if limit is None else self._start + 0.9 * limit
+
+    def elapsed(self) -> float:
+        """Seconds since the trial began, those of earlier pieces up to the checkpoint included."""
+        return time.monotonic() - self._start
+
+    def run(self) -> Fit:
+        """Train, and leave the network with the weights of its best epoch.
+
+        Raises:
+            TrialFailureError: the loss or the score is not finite.
+        """
+        if self._spec.train == "frozen":
+            return self._fit_head()
+        network = self._parts.network()
+        if self._spec.train == "finetune":
+            freeze_all_but(network.backbone.model, self._spec.fit["unfreeze"])
+        model = network.for_training(self._spec.fit["augmentation"], self._spec.seed)
+        keeper = self._prepare(model)
+        if self._spec.train == "finetune" and keeper.found is None:
+            self._warm_up(network)
+        spec = replace(self._spec, patience=self._patience())
+        return self._fit_on(model, self._data.pixels, spec, self._talk, keeper)
+
+    def _fit_head(self) -> Fit:
+        if self._spec.weights is None:
+            self._parts.backbone()  # first of all: the seed has to give it the same weights again
+        features = self._parts.features()
+        # Whether the features were there already must not show: start the seed's draws anew.
+        make_deterministic(self._spec.seed)
+        head = self._parts.head(features.shape[1])
+        return self._fit_on(head, features, self._spec, self._talk, self._prepare(head))
+
+    def _prepare(self, model: keras.Model) -> Keeper:
+        """Compile a model, and bring it to where a checkpoint left it, if there is one."""
+        _compile(model, self._spec)
+        keeper = Keeper(self._spec, self._data, model, self.elapsed)
+        found = keeper.find()
+        if found is not None:
+            self._start -= found.trial_s
+        self._talk.alive()
+        return keeper
+
+    def _warm_up(self, network: Network) -> None:
+        """Train the head alone first: a random head's gradients would wreck the features.
+
+        Source: Kumar et al. (2022), Fine-Tuning can Distort Pretrained Features, ICLR.
+        """
+        features = self._parts.features()
+        fixed = {**self._spec.fit, "learning_rate": 1e-3, "optimizer": "adam", "batch_size": 32}
+        brief = replace(
+            self._spec, fit=fixed, epochs=WARM_UP_EPOCHS, patience=WARM_UP_EPOCHS, accumulate=1
+        )
+        _compile(network.head, brief)
+        self._fit_on(network.head, features, brief, Silent(self._talk), None)
+
+    def _patience(self) -> int:
+        if self._spec.train != "scratch":
+            return self._spec.patience
+        rows = epoch_size(self._train.labels, self._spec.fit.get("sampling", "none"))
+        updates = -(-rows // int(self._spec.fit["batch_size"]))
+        return max(self._spec.patience, math.ceil(MIN_STEPS / updates))
+
+    def _fit_on(
+        self,
+        model: keras.Model,
+        source: npt.NDArray[Any],
+        spec: TrialSpec,
+        talk: Talk,
+        keeper: Keeper | None,
+    ) -> Fit:
+        # Where classes are sampled to equal numbers, there is no class weight to choose.
+        scheme = spec.fit.get("class_weight", "none")
+        batches = Batches(
+            source,
+            self._train.rows,
+            self._train.labels,
+            class_weights(self._train.labels, self._data.num_classes, scheme),
+            spec.fit["batch_size"],
+            spec.seed,
+            spec.fit.get("sampling", "none"),
+            _steps(spec),
+        )
+        rows, at_once = self._validation.rows, max(1, PREDICTED // spec.accumulate)
+        objective = Objective(
+            self._metric.factory(),
+            self._metric.direction == "maximize",
+            self._validation.labels,
+            lambda: softmax(predict_rows(model, source, rows, at_once, talk.alive)),
+        )
+        return fit(model, batches, objective, spec, talk, self._deadline, keeper)
+
+
+def _compile(model: keras.Model, spec: TrialSpec) -> None:
+    optimizer = make_optimizer(spec.fit, _steps(spec))
+    model.compile(optimizer=optimizer, loss=make_loss(spec.fit), jit_compile=False)
+
+
+def _steps(spec: TrialSpec) -> int:
+    return num_steps(spec.accumulate, int(spec.fit["batch_size"]))
