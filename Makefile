@@ -1,6 +1,7 @@
 # make search                 find a classifier on the built-in synthetic sample
 # make search DATA=DIR        the same on the Br35H images in DIR
 # make test                   lint, type-check and run the tests
+# make faults                 kill and break searches at many moments (an hour)
 # make all-tests              every test, also the slow ones and those on real data
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ TRIALS ?= $(if $(DATA),40,12)
 OUT ?=
 ARGS ?=
 
-.PHONY: search test all-tests lint install clean
+.PHONY: search test faults all-tests lint install clean
 .DEFAULT_GOAL := search
 
 # Installed anew whenever what is to be installed changes; never half done.
@@ -34,6 +35,9 @@ lint: install
 
 test: lint
 	$(BIN)/python -m pytest
+
+faults: install
+	$(BIN)/python -m pytest tests/faults -m "faults or not faults"
 
 all-tests: lint
 	$(BIN)/python -m pytest -m "slow or realdata or faults or not gpu"
