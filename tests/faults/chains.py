@@ -25,10 +25,10 @@ import automedimg
 from automedimg.search.ledger import read_ledger
 from automedimg_tasks.br35h import write_phantoms
 
-TRIALS, EPOCHS = 4, 4
+TRIALS, EPOCHS = 3, 3
 KILLER = Path(__file__).parent / "killer"
-MOST_EVENTS = {"parent": 300, "all": 300, "worker": 40}
-MOST_S = 9.0
+MOST_EVENTS = {"parent": 200, "all": 200, "worker": 25}
+MOST_S = 7.0
 EARLY = 3
 """Kills in a row that may come before anything was recorded: a trial that dies more often than
 MAX_DEATHS times without an epoch is given up, as it should be."""

@@ -25,9 +25,9 @@ def whole(data: Path) -> automedimg.Run:
 @pytest.mark.parametrize(
     ("role", "operation"),
     [
-        ("parent", 25),
+        pytest.param("parent", 25, marks=pytest.mark.faults),
         pytest.param("parent", 3, marks=pytest.mark.faults),
-        pytest.param("parent", 60, marks=pytest.mark.faults),
+        pytest.param("parent", 45, marks=pytest.mark.faults),
         pytest.param("worker", 1, marks=pytest.mark.faults),
         pytest.param("worker", 9, marks=pytest.mark.faults),
     ],

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import automedimg
-from tests.faults.chains import command, make_data
+from tests.faults.chains import TRIALS, command, make_data
 
 
 @pytest.fixture(scope="module")
@@ -72,4 +72,4 @@ def test_a_terminal_that_goes_away_ends_the_search_cleanly(data: Path, tmp_path:
     assert run.result["stopped_by"] == "interrupted"
     assert (run.folder / "report.html").is_file()
     more = automedimg.resume(run.folder)
-    assert len(more.trials) == 4
+    assert len(more.trials) == TRIALS

@@ -9,8 +9,8 @@ from automedimg.training.backend import prepare_backend
 
 prepare_backend()
 
-SLOW = ("gp", "kt-bayesian")
-"""Strategies that take a good part of a second for a proposal."""
+SLOW = ("gp", "kt-bayesian", "ray")
+"""Strategies that take a good part of a second for a proposal; an executor that starts a cluster."""
 
 
 def parameter(check):

@@ -47,7 +47,6 @@ class Faulty(Backbone):
             hoard = []
             while True:
                 hoard.append(b"x" * 50_000_000)
-                time.sleep(0.01)
         if fault == "sleep":
             time.sleep(1e6)
         if fault == "garbage":

@@ -94,6 +94,7 @@ def test_a_file_that_is_not_the_chosen_model_is_not_judged(data: Path, tmp_path:
     assert len(automedimg.open_run(run.folder).config["test_openings"]) == openings
 
 
+@pytest.mark.slow
 def test_models_of_losers_are_not_kept(data: Path, tmp_path: Path):
     run = search(data, tmp_path / "run", trials=5, epochs=1)
     kept = list((run.folder / "trials").glob("*/model.keras"))
@@ -112,6 +113,7 @@ def test_the_same_seed_repeats_everything(run: automedimg.Run, data: Path, tmp_p
     assert [t.params for t in other.trials] != [t.params for t in run.trials]
 
 
+@pytest.mark.slow
 def test_a_run_is_continued_and_equals_one_never_stopped(data: Path, tmp_path: Path):
     first = search(data, tmp_path / "run", trials=2)
     assert [t.number for t in first.trials] == [0, 1]
@@ -229,7 +231,7 @@ def test_the_random_protocol_says_what_leaks(data: Path, tmp_path: Path):
 
 
 def test_time_alone_limits_a_search(data: Path, tmp_path: Path):
-    run = search(data, tmp_path / "run", time_s=25, epochs=1)
+    run = search(data, tmp_path / "run", time_s=16, epochs=1)
     assert run.result is not None
     assert run.result["stopped_by"] == "time"
     assert len(run.trials) > 1

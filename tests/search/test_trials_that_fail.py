@@ -17,7 +17,7 @@ REASONS = {
     "segfault": "worker killed by SIGSEGV",
     "memory": "oom: out of memory, with half the batch too",
     "allocate": "oom: out of memory: the worker took 3.",
-    "sleep": "hung: no sign of life for 15 s",
+    "sleep": "hung: no sign of life for 6 s",
 }
 
 
@@ -38,7 +38,7 @@ def test_every_fault_costs_its_trial_only(data: Path, tmp_path: Path):
         backbones=("faulty",),
         fix={},
         worker_memory_bytes=3_000_000_000,
-        hang_s=15,
+        hang_s=6,
     )
     found = {trial.params["faulty.fault"]: trial for trial in run.trials}
     for fault, reason in REASONS.items():

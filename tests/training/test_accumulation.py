@@ -57,7 +57,8 @@ def weights_after(context: Any, folder: Path, accumulate: int, **fit: Any) -> li
 @pytest.mark.parametrize(
     ("accumulate", "fit"),
     [
-        (2, {"batch_size": 22}),  # divides the epoch, and is divided, evenly
+        # Divides the epoch, and is divided, evenly.
+        pytest.param(2, {"batch_size": 22}, marks=pytest.mark.slow),
         (3, {"batch_size": 16, "optimizer": "sgd"}),  # neither
         (4, {"batch_size": 42, "class_weight": "none"}),  # leaves two images for four steps
     ],

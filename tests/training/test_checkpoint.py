@@ -97,7 +97,14 @@ def test_a_changed_file_is_never_believed(keras: Any, tmp_path: Path) -> None:
     assert refused > len(content) / 3 / 2
 
 
-@pytest.mark.parametrize("damage", ["cut", "zeros", "text", "empty", "folder"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "cut",
+        "folder",
+        *(pytest.param(d, marks=pytest.mark.slow) for d in ("zeros", "text", "empty")),
+    ],
+)
 def test_a_trial_with_a_damaged_checkpoint_begins_anew(
     keras: Any, tmp_path: Path, damage: str, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,7 +49,12 @@ def cut(context: RunContext, folder: Path, line: Line, case: str = "scratch", **
         run(context, make_spec(folder, case, **rest), line)
 
 
-SLOW = ("scratch-rmsprop-undersample", "finetune-mobilenet")
+SLOW = (
+    "scratch-rmsprop-undersample",
+    "scratch-sgd-oversample",
+    "scratch-accumulate",
+    "finetune-mobilenet",
+)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +80,7 @@ def test_a_trial_goes_on_as_if_nothing_had_been(
         pytest.param(Line(cut_at=1, cut_after=0), [2, 3, 4, 5], marks=pytest.mark.slow),
         pytest.param(Line(cut_at=2), [2, 3, 4, 5], marks=pytest.mark.slow),
         pytest.param(Line(cut_at=4, cut_after=3), [5], marks=pytest.mark.slow),
-        (Line(cut_at=5), [5]),
+        pytest.param(Line(cut_at=5), [5], marks=pytest.mark.slow),
         (Line(cut_at=5, cut_after=0), []),  # right after the last checkpoint
     ],
 )
@@ -107,6 +112,7 @@ def test_after_the_end_for_as_long_as_nobody_recorded_it(
     assert (line.epochs, line.scores) == ([], 1)
 
 
+@pytest.mark.slow
 def test_with_epochs_between_checkpoints(context: RunContext, whole: Any, tmp_path: Path) -> None:
     cut(context, tmp_path, Line(cut_at=2, cut_after=1))
     cut(context, tmp_path, Line(cut_at=4, cut_after=1), checkpoint_s=1e9)
@@ -115,7 +121,7 @@ def test_with_epochs_between_checkpoints(context: RunContext, whole: Any, tmp_pa
     assert line.epochs == [3, 4, 5]
 
 
-@pytest.mark.parametrize("cut_after", [0, None])
+@pytest.mark.parametrize("cut_after", [0, pytest.param(None, marks=pytest.mark.slow)])
 def test_patience_goes_on_and_ends_the_trial_at_its_epoch(
     context: RunContext, tmp_path: Path, cut_after: int | None
 ) -> None:
@@ -140,7 +146,8 @@ def test_an_answer_that_ends_the_trial_ends_it_again(
     assert line.epochs == [4]  # the last checkpoint is the third epoch's
 
 
-@pytest.mark.parametrize("case", ["scratch", pytest.param("finetune", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["scratch", "finetune"])
 def test_in_a_new_process(context: RunContext, whole: Any, tmp_path: Path, case: str) -> None:
     cut(context, tmp_path, Line(cut_at=3), case)
     said = in_new_process(context, tmp_path, case)

@@ -1,0 +1,85 @@
+"""Measures whether memory stays where it was over many trials.
+
+Run: python tests/bench/memory.py [--trials 200]
+Searches small networks on synthetic images, and prints the memory of their own (resident, without
+the pages of open files) that the search's process and its worker have after some trials.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import psutil
+
+import automedimg
+from automedimg.contracts import Event, TrialFinished
+from automedimg.executing import own_memory
+from automedimg_tasks.br35h import write_phantoms
+
+SHOWN = (1, 2, 5, 10, 25, 50, 75, 100, 125, 150, 175, 200)
+
+
+def alone(process: psutil.Process) -> int:
+    """Bytes of a process without its children."""
+    found = process.memory_info()
+    return int(found.rss - getattr(found, "shared", 0))
+
+
+class Watch:
+    """Notes the memory after each trial."""
+
+    def __init__(self) -> None:
+        self.parent: list[int] = []
+        self.workers: list[int] = []
+        self.pids: list[int] = []
+
+    def hear(self, event: Event) -> None:
+        if not isinstance(event, TrialFinished):
+            return
+        me = psutil.Process()
+        workers = [child for child in me.children() if "worker" in " ".join(child.cmdline())]
+        self.parent.append(alone(me))
+        self.workers.append(max((own_memory(worker) for worker in workers), default=0))
+        self.pids.append(workers[0].pid if workers else 0)
+
+
+def main() -> None:
+    """Search, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=200)
+    given = parser.parse_args()
+    watch = Watch()
+    with tempfile.TemporaryDirectory() as name:
+        data = Path(name) / "data"
+        data.mkdir()
+        write_phantoms(data, num_patients=24, seed=3)
+        automedimg.search(
+            "br35h",
+            data,
+            out=Path(name) / "run",
+            cache_dir=Path(name) / "cache",
+            backbones=["custom_cnn"],
+            fix={"blocks": 3, "kernel_size": 3},
+            image_size=32,
+            epochs=2,
+            strategy="random",
+            trials=given.trials,
+            download=False,
+            listener=watch.hear,
+        )
+    print("| after trial | search, MB | against 5 | worker, MB | against 5 | new workers so far |")
+    print("|---:|---:|---:|---:|---:|---:|")
+    for count in (n for n in SHOWN if n <= len(watch.parent)):
+        parent, worker = watch.parent[count - 1], watch.workers[count - 1]
+        new = len(set(watch.pids[:count])) - 1
+        print(
+            f"| {count} | {parent / 1e6:.0f} | {parent / watch.parent[4]:.2f} "
+            f"| {worker / 1e6:.0f} | {worker / watch.workers[4]:.2f} | {new} |"
+        )
+    print(f"worker at most {max(watch.workers) / 1e6:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
