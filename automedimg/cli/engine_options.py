@@ -30,7 +30,7 @@ _PLACES = (
     click.option(
         "--devices",
         type=Devices(),
-        help="GPUs to use, e.g. 0,1, or cpu. [default: all that are visible]",
+        help="GPUs to use, e.g. 0,1, or cpu, or all. [default: all that are visible]",
     ),
     click.option("--workers-per-device", type=int, help="Trials at once on a GPU. [default: 1]"),
     click.option(

@@ -89,7 +89,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     0: done. 1: an error that the message explains. 2: wrong usage. 70: a bug. 130: interrupted.
     """
     for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
+        number = getattr(signal, name, None)
+        # Whoever ignores a signal, as `nohup` does, means it.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(getattr(signal, name), _interrupt)
     try:
         status = app.main(args=arguments, prog_name="automedimg", standalone_mode=False)

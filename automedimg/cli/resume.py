@@ -14,6 +14,8 @@ from automedimg.cli.engine_options import given, limit_options, place_options
 @click.option("--extend", is_flag=True, help="Allow other limits than the search began with.")
 @limit_options
 @place_options
+@click.option("--data", metavar="PATH", help="Where the images are now, if they were moved.")
+@click.option("--cache-dir", metavar="DIR", help="Folder of the caches.")
 @click.option("--offline", is_flag=True, help="Don't try to download weights.")
 @click.option("--quiet", is_flag=True, help="Show nothing but errors and the verdict.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on stdout.")

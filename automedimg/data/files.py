@@ -33,6 +33,17 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def reserve(path: Path) -> None:
+    """Take a file's space on the disk now: a full disk would kill the process in a memory map.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
 def forget_pages(array: Any) -> None:
     """Let the system take back the memory that the pages of a memory map hold; they stay on disk.
 

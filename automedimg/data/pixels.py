@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 import time
@@ -241,11 +240,8 @@ def _making(folder: Path) -> Iterator[Path]:
 
 def _reserve(path: Path) -> None:
     """Take a file's space on the disk now: a full disk would kill the process in a memory map."""
-    if not hasattr(os, "posix_fallocate"):
-        return
     try:
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        files.reserve(path)
     except OSError as error:
         needed = path.stat().st_size / 1e6
         raise DataError(

@@ -26,7 +26,7 @@ def default_worker_memory(num_workers: int) -> int:
     return int(SHARE * total_memory() / max(1, num_workers))
 
 
-def own_memory(process: psutil.Process) -> int:
+def own_memory(process: psutil.Process, *, children: bool = True) -> int:
     """Resident bytes of a process and its children without the pages of files that they have open.
 
     A worker that reads a large memory map has much of it resident, which the system takes back as
@@ -34,7 +34,7 @@ def own_memory(process: psutil.Process) -> int:
     """
     total = 0
     with suppress(psutil.Error):
-        for one in (process, *process.children(recursive=True)):
+        for one in (process, *(process.children(recursive=True) if children else ())):
             with suppress(psutil.Error):
                 found = one.memory_info()
                 total += found.rss - getattr(found, "shared", 0)

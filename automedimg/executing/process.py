@@ -91,8 +91,9 @@ class WorkerProcess:
             errors="replace",
             start_new_session=True,  # a Ctrl-C in the terminal is the parent's to handle
         )
-        for work in (self._listen, self._watch):
-            threading.Thread(target=work, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        threading.Thread(target=self._watch, daemon=True).start()
 
     @property
     def was_killed(self) -> bool:
@@ -123,12 +124,12 @@ class WorkerProcess:
         with suppress(OSError):
             if self._popen.stdin is not None:
                 self._popen.stdin.close()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._popen.wait(timeout=3)
-        except subprocess.TimeoutExpired:
-            self._kill()
-            self._popen.wait()
-        if self._popen.stdout is not None:
+        self._kill()
+        self._popen.wait()
+        self._listener.join(timeout=3)
+        if self._popen.stdout is not None and not self._listener.is_alive():
             self._popen.stdout.close()
         self._errors.close()
 
@@ -139,15 +140,20 @@ class WorkerProcess:
             return self._ending
         if code >= 0:
             return Ending(f"worker exited with code {code}")
-        name = signal.Signals(-code).name
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        if name == "SIGBUS":  # a memory map whose file found no room
+            return Ending("worker killed by SIGBUS: is the disk of the caches full?", "disk")
         if name == "SIGKILL" and kernel_kills() > self._kills_before:
             return Ending("out of memory: the system killed the worker", "memory")
         return Ending(f"worker killed by {name}", outside=name in _OUTSIDE)
 
-    def memory(self) -> int:
-        """Resident bytes of its own; 0 if it is gone."""
+    def memory(self, *, children: bool = True) -> int:
+        """Resident bytes of its own, and of its children; 0 if it is gone."""
         with suppress(psutil.Error):
-            return own_memory(psutil.Process(self._popen.pid))
+            return own_memory(psutil.Process(self._popen.pid), children=children)
         return 0
 
     def last_words(self) -> str:
@@ -158,7 +164,10 @@ class WorkerProcess:
         return ""
 
     def _kill(self) -> None:
-        """Kill it with whatever processes it may have started: it leads a session of its own."""
+        """Kill it with whatever processes it may have started: it leads a session of its own.
+
+        Those would hold our end of its pipe, so that nobody heard that it is gone.
+        """
         if hasattr(os, "killpg"):
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._popen.pid, signal.SIGKILL)
@@ -178,16 +187,21 @@ class WorkerProcess:
         self._hear(self, None)
 
     def _watch(self) -> None:
-        """End it when it takes too much memory or gives no sign of life."""
-        last = time.monotonic()
-        while self._popen.poll() is None:
+        """End it when it takes too much memory or gives no sign of life; clear up after it."""
+        last, turn = time.monotonic(), 0
+        while True:
+            if self._popen.poll() is not None:
+                self._kill()
+                return
             time.sleep(_WATCH_S)
             now = time.monotonic()
             if now - last > _GAP_S:
                 # We were stopped ourselves, and its signs of life wait in the pipe.
                 self._sign = max(self._sign, now - 1.0)
             last = now
-            used = self.memory() if self._memory_bytes is not None else 0
+            turn += 1
+            # To find its children, the system's whole list of processes has to be read.
+            used = self.memory(children=turn % 10 == 0) if self._memory_bytes is not None else 0
             if self._memory_bytes is not None and used > self._memory_bytes:
                 limit = self._memory_bytes / 1e9
                 self.kill(

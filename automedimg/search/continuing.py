@@ -10,6 +10,7 @@ from typing import Any
 from automedimg.data.prepare import PreparedData
 from automedimg.errors import RunError
 from automedimg.search.request import LIMITS, SearchRequest
+from automedimg.search.urls import redacted
 
 SAME_IN_ALL_SESSIONS = (
     "task",
@@ -38,6 +39,24 @@ def asked(request: SearchRequest) -> dict[str, Any]:
         "heads": list(request.heads),
         "fix": {name: str(value) for name, value in request.fix.items()},
     }
+
+
+def refuse_other_storage(before: Mapping[str, Any], request: SearchRequest) -> None:
+    """Raise if the ledger of the run is somewhere else than where it is looked for.
+
+    Raises:
+        RunError: it is; a new one would begin the search anew over the old one's files.
+    """
+    then, now = before["storage"], redacted(request.storage) if request.storage else None
+    if then != now:
+        raise RunError(
+            f"the ledger of this run is {_place(then)}, not {_place(now)}",
+            f"repeat `--storage {then}`" if then else "leave out `--storage`",
+        )
+
+
+def _place(storage: str | None) -> str:
+    return f"in `{storage}`" if storage else "in the run directory"
 
 
 def refuse_other_limits(before: Mapping[str, Any], request: SearchRequest) -> None:

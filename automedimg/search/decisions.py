@@ -12,7 +12,17 @@ from typing import Any, Literal
 FILE = "decisions.jsonl"
 
 Kind = Literal[
-    "begin", "propose", "resume", "prune", "keep", "drop", "retry", "give up", "record", "stop"
+    "begin",
+    "propose",
+    "resume",
+    "prune",
+    "keep",
+    "drop",
+    "retry",
+    "leave",
+    "give up",
+    "record",
+    "stop",
 ]
 
 

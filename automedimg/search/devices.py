@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -55,19 +56,20 @@ def find_slots(
     Args:
         backend: Of Keras.
         workers: How many slots are wanted; None takes `per_device` a GPU, or one for the CPU.
-        devices: Ids of the GPUs to use; None takes all that are visible, an empty sequence none.
+        devices: Ids of the GPUs to use; None or ``all`` takes all that are visible, an empty
+            sequence none.
         per_device: Slots a GPU.
     Raises:
         ConfigurationError: GPUs are asked for of a backend that can't use them.
     """
     gpus = visible_gpus() if uses_gpus(backend) else []
-    if devices and not gpus:
+    if devices and tuple(devices) != ("all",) and not gpus:
         raise ConfigurationError(
             f"no GPU is there that {backend} can use; asked for {', '.join(devices)}",
             "is the driver installed, and the backend's build one for GPUs? "
             "`--devices cpu` runs on the CPU",
         )
-    if devices is not None:
+    if devices is not None and tuple(devices) != ("all",):
         variable = gpus[0].variable if gpus else NVIDIA
         gpus = [Gpu(name, variable) for name in devices]
     if gpus:
@@ -99,13 +101,24 @@ def visible_gpus() -> list[Gpu]:
         if visible is not None:
             names = [name.strip() for name in visible.split(",")]
             # CUDA ignores an invalid id and all that follow it.
-            return [Gpu(n, variable) for n in takewhile(lambda n: n not in ("", "-1"), names)]
+            return [Gpu(name, variable) for name in takewhile(_is_id, names)]
     return [Gpu(name, NVIDIA) for name in _nvidia()] or [Gpu(name, AMD) for name in _amd()]
 
 
 def num_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use, or its container's share of them, rounded up."""
+    cores = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    with suppress(OSError, ValueError):  # "max" is no number: no limit
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = min(cores, max(1, -(-int(quota) // int(period))))
+    return cores
+
+
+def _is_id(name: str) -> bool:
+    """Whether it names a GPU, and not none of them."""
+    return name.isdecimal() or name.startswith(("GPU-", "MIG-"))
 
 
 def _nvidia() -> list[str]:

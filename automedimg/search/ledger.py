@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from automedimg.contracts import TrialResult
 from automedimg.data import files
 from automedimg.errors import ConfigurationError, RunError
 from automedimg.search.stopping import best_of
+from automedimg.search.urls import redacted
 
 STUDY = "automedimg"
 FILE = "study.journal"
@@ -97,7 +97,8 @@ class Ledger:
     def _tell(self, trial: Trial) -> TrialResult:
         data = trial.user_attrs["result"]
         value = data.get("value") if data["state"] == "complete" else None
-        self.study.tell(trial, value, state=_TOLD[data["state"]])
+        # Another process may have ended it meanwhile, which then had its own reasons.
+        self.study.tell(trial, value, state=_TOLD[data["state"]], skip_if_finished=True)
         result = to_result(self.study._storage.get_trial(trial._trial_id))
         if self.shared:
             self.refresh()
@@ -251,11 +252,6 @@ def quieten_optuna() -> None:
     optuna.logging.set_verbosity(logging.WARNING)
 
 
-def redacted(url: str) -> str:
-    """A storage's URL without the password in it."""
-    return re.sub(r"(://[^:/@]+):[^@/]*@", r"\1@", url)
-
-
 def _storage(folder: Path, url: str | None) -> BaseStorage:
     if url is None:
         return JournalStorage(JournalFileBackend(str(folder / FILE)))
@@ -268,7 +264,7 @@ def _storage(folder: Path, url: str | None) -> BaseStorage:
         ) from error
     # SQLAlchemy and the drivers have exceptions of many kinds for a server that isn't there.
     except Exception as error:
-        said = redacted(str(error).splitlines()[0])
+        said = str(error).splitlines()[0].replace(url, redacted(url))
         raise RunError(
             f"the storage `{redacted(url)}` can't be used: {said}",
             "is the server running, and the URL right? e.g. postgresql://user:password@host/db",

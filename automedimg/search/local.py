@@ -31,7 +31,7 @@ SETTLED = 2
 """Jobs after which a worker's memory is what it needs at least."""
 
 MAX_STARTS = 3
-"""Workers that may die in a row before one ever got ready."""
+"""Workers of a slot that may end in a row before they began with anything."""
 
 _Arrival = tuple[WorkerProcess, dict[str, Any] | None]
 
@@ -45,6 +45,10 @@ class _Place:
     command: dict[str, Any] = field(default_factory=dict)
     settled_bytes: int = 0
     kill_at: float | None = None
+    started: bool = False
+    """Whether its worker has begun with its command."""
+    misses: int = 0
+    """Workers in a row that ended before they began with anything."""
 
 
 class LocalExecutor(Executor):
@@ -64,7 +68,7 @@ class LocalExecutor(Executor):
         self._waiting: deque[tuple[int, dict[str, Any]]] = deque()
         self._dropped: deque[Message] = deque()
         self._context: RunContext | None = None
-        self._next_job, self._failed_starts, self._closed = 0, 0, False
+        self._next_job, self._closed = 0, False
         # They import Keras while the caller still reads images.
         self._places = [_Place(slot, self._spawn(slot)) for slot in slots]
 
@@ -104,9 +108,9 @@ class LocalExecutor(Executor):
             except queue.Empty:
                 return
             wait = 0.0
-            for place in self._places:
-                if place.process is process:
-                    yield from self._take(place, message)
+            place = next((one for one in self._places if one.process is process), None)
+            if place is not None:
+                yield from self._take(place, message)
 
     def answer(self, job: int, decision: Decision) -> None:
         """Answer an ``epoch`` or ``scored`` message of a job."""
@@ -146,9 +150,9 @@ class LocalExecutor(Executor):
     def _take(self, place: _Place, message: dict[str, Any] | None) -> Iterator[Message]:
         if message is None:
             yield from self._replace(place)
-        elif message["say"] == "ready":
-            self._failed_starts = 0
-        else:
+        elif message["say"] != "ready":
+            if message["say"] == "started":
+                place.started, place.misses = True, 0
             if message["say"] in ("finished", "failed"):
                 # Before the message goes out: whoever takes it may submit, and read no further.
                 place.process.job, place.kill_at = None, None
@@ -163,16 +167,20 @@ class LocalExecutor(Executor):
             return
         process = place.process
         ending, job = process.ending(), process.job
-        if not process.ready and not process.was_killed:
+        if not place.started and place.kill_at is None:
             # It never came to its job, which is not to blame and goes to the next worker.
             if job is not None:
                 self._waiting.appendleft((job, place.command))
                 job = None
-            self._failed_starts += 1
-            if self._failed_starts >= MAX_STARTS:
-                words = process.last_words() or None
+            place.misses += 1
+        if place.misses >= MAX_STARTS:
+            words = process.last_words() or None
+            self._places.remove(place)  # its device may be broken; the others go on
+            process.end()
+            if not self._places:
                 raise BackendError(f"workers can't start: {ending.reason}", words)
-        self._swap(place)
+        else:
+            self._swap(place)
         self._dispatch()
         if job is not None:
             kind: MessageKind = "lost" if ending.outside else "failed"
@@ -190,13 +198,14 @@ class LocalExecutor(Executor):
 
     def _swap(self, place: _Place) -> None:
         old, place.process = place.process, self._spawn(place.slot)
-        place.kill_at, place.settled_bytes = None, 0
+        place.kill_at, place.settled_bytes, place.started = None, 0, False
         old.end()
 
     def _dispatch(self) -> None:
         for place in self._places:
             if place.process.job is None and self._waiting:
                 place.process.job, place.command = self._waiting.popleft()
+                place.started = False
                 place.process.send(place.command)
 
     def _kill_overdue(self) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ from automedimg.contracts import (
     TrialSpec,
     TrialStarted,
 )
-from automedimg.errors import RunError
+from automedimg.errors import AutomedimgError, RunError
 from automedimg.search import models
 from automedimg.search.decisions import Decisions
 from automedimg.search.interrupt import interruptible
@@ -40,6 +41,9 @@ POLL_S = 0.5
 GRACE_S = 45.0
 """Seconds past its limit after which a trial's worker is killed."""
 
+LEADERLESS = "leaderless"
+"""Rule of a process that has joined another one, which is gone."""
+
 MAX_DEATHS = 5
 """Times in a row that a trial may be cut off without an epoch before it is given up."""
 
@@ -50,7 +54,9 @@ class _Running:
     spec: TrialSpec
     known_epoch: int
     """The last epoch that the ledger knows of."""
-    started: float
+    submitted: float
+    started: float | None = None
+    """When a worker began with it."""
 
 
 class Orchestrator:
@@ -92,16 +98,19 @@ class Orchestrator:
         ledger.study.pruner = strategy.pruner()
         self._leads, self._presence = leads, Presence(ledger.study) if ledger.shared else None
         self._orphans: deque[FrozenTrial] = deque()
+        self._already = len(ledger.finished)
         if leads:
             self._begin()
 
     def _begin(self) -> None:
         """Clear up what a kill left behind, and see what is to be gone on with."""
-        self._ledger.settle()
-        self._ledger.enqueue(self._plan.defaults)
         if self._presence is None:
+            self._ledger.settle()
             self._orphans.extend(self._ledger.unfinished())
-            models.sweep(self._plan.folder, self._ledger.finished, self._plan.maximize)
+        else:
+            self._presence.lead()
+        self._ledger.enqueue(self._plan.defaults)
+        models.sweep(self._plan.folder, self._ledger.finished, self._plan.maximize)
 
     def run(self) -> Stop:
         """Run trials until a limit is reached, or Ctrl-C; return which one it was.
@@ -144,8 +153,10 @@ class Orchestrator:
             return Stop("time", "no time is left for another trial")
         if self._strategy.exhausted(self._ledger.study):
             return Stop("exhausted", "the strategy has nothing left to propose")
-        if self._ledger.shared:
+        if self._presence is not None:
             self._ledger.refresh()
+            if not self._presence.is_led():
+                return Stop(LEADERLESS, "the process that led this search is gone")
         return None
 
     def _may_start(self) -> bool:
@@ -159,7 +170,8 @@ class Orchestrator:
             return wanted is None or len(self._running) < wanted - len(self._ledger.finished)
         if wanted is not None and self._ledger.begun() >= wanted:
             return False
-        return not self._strategy.exhausted(self._ledger.study)
+        with self._strategys_fault():
+            return not self._strategy.exhausted(self._ledger.study)
 
     def _check_limits(self) -> None:
         finished = self._ledger.finished
@@ -171,11 +183,13 @@ class Orchestrator:
                     self._plan.limits,
                     self._clock,
                     self._plan.maximize,
+                    self._already,
                 )
             )
         for job, running in self._running.items():
             limit = running.spec.time_limit_s
-            if limit is not None and time.monotonic() - running.started > limit + GRACE_S:
+            begun = running.started
+            if limit and begun is not None and time.monotonic() - begun > limit + GRACE_S:
                 self._executor.cancel(job, grace_s=0.0)
 
     def _end(self, stop: Stop | None) -> None:
@@ -191,7 +205,8 @@ class Orchestrator:
         if self._orphans:
             self._take_up(self._orphans.popleft())
             return
-        trial = self._ledger.study.ask()
+        with self._strategys_fault():
+            trial = self._ledger.study.ask()
         wanted = self._plan.limits.trials
         if self._ledger.shared and wanted is not None and self._ledger.drop_surplus(trial, wanted):
             self._ledger.refresh()
@@ -215,7 +230,9 @@ class Orchestrator:
     def _start(self, trial: Trial, known_epoch: int) -> None:
         if self._presence is not None:
             self._presence.sign(trial)
-        choice = self._space.choose(trial)
+        with self._strategys_fault():
+            choice = self._space.choose(trial)
+            epochs = self._strategy.epochs(self._ledger.study, trial.number)
         if "params" not in trial.user_attrs:
             trial.set_user_attr("params", choice.params)
             self._decisions.log("propose", trial.number, params=choice.params)
@@ -223,7 +240,7 @@ class Orchestrator:
             trial.number,
             choice,
             self._space,
-            epochs=self._strategy.epochs(self._ledger.study, trial.number),
+            epochs=epochs,
             limit_s=self._limit(),
             accumulate=trial.user_attrs.get("accumulate", 1),
         )
@@ -231,7 +248,22 @@ class Orchestrator:
         self._submit(_Running(trial, spec, known_epoch, time.monotonic()))
         self._emit(TrialStarted(trial.number, choice.params))
 
+    @contextmanager
+    def _strategys_fault(self) -> Iterator[None]:
+        """Name the strategy in what it raises; the trial is taken up again by the next session."""
+        try:
+            yield
+        except (AutomedimgError, KeyboardInterrupt, OSError):
+            raise
+        # It is anybody's code, or a server that went away under it.
+        except Exception as error:
+            raise RunError(
+                f"the strategy or the ledger failed: {type(error).__name__}: {error}",
+                f"nothing is lost: `automedimg resume {self._plan.folder}` tries again",
+            ) from error
+
     def _submit(self, running: _Running) -> None:
+        running.started = None
         self._running[self._executor.submit(running.spec)] = running
 
     def _limit(self) -> float | None:
@@ -245,16 +277,34 @@ class Orchestrator:
             return
         if message.kind == "started":
             running.started = time.monotonic()
+        elif message.kind == "epoch" and not self._is_ours(running):
+            self._executor.answer(message.job, "stop")
         elif message.kind == "epoch":
             self._executor.answer(message.job, self._judge_epoch(running, message))
         elif message.kind == "scored":
             self._executor.answer(message.job, self._judge_model(running, message))
         else:
             del self._running[message.job]
-            if message.kind == "finished":
+            if not self._is_ours(running) or self._is_cut_off(message):
+                self._decisions.log("leave", running.trial.number, why=message.data["reason"])
+            elif message.kind == "finished":
                 self._record(running, dict(message.data))
             else:
                 self._mishap(running, message)
+
+    def _is_ours(self, running: _Running) -> bool:
+        return self._presence is None or self._presence.owns(running.trial.number)
+
+    def _is_cut_off(self, message: Message) -> bool:
+        """Whether a trial ended only because the search did: a further session goes on with it.
+
+        Where a limit ends the search, a trial that has an epoch counts with the best it has.
+        """
+        if self._stop is None:
+            return False
+        cut = message.kind == "lost" or message.data.get("cause") == "time"
+        asked = message.kind == "finished" and message.data.get("reason") == "cancelled"
+        return cut or (asked and self._stop.rule == "interrupted")
 
     def _judge_epoch(self, running: _Running, message: Message) -> Decision:
         data, trial = message.data, running.trial
@@ -267,10 +317,14 @@ class Orchestrator:
         self._emit(EpochFinished(trial.number, epoch, int(data["epochs"]), value, data["loss"]))
         if self._stop is not None:
             return "stop"
-        if epoch >= known and trial.should_prune():
+        if epoch >= known and self._should_prune(trial):
             self._decisions.log("prune", trial.number, epoch=epoch, value=value)
             return "prune"
         return "continue"
+
+    def _should_prune(self, trial: Trial) -> bool:
+        with self._strategys_fault():
+            return bool(trial.should_prune())
 
     def _judge_model(self, running: _Running, message: Message) -> Decision:
         value = float(message.data["value"])
@@ -307,7 +361,8 @@ class Orchestrator:
                 if running.spec.accumulate > 1
                 else (f"oom: {reason}")
             )
-        seconds = round(time.monotonic() - running.started, 3)
+        begun = running.started if running.started is not None else running.submitted
+        seconds = round(time.monotonic() - begun, 3)
         self._record(running, {"state": "failed", "reason": reason, "seconds": seconds})
 
     def _survives(self, running: _Running) -> bool:

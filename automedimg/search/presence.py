@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, Trial
 BEAT_S = 5.0
 STALE_S = 60.0
 OWNER = "owner"
+LEADER = "leader"
 
 
 class Presence:
@@ -48,15 +49,35 @@ class Presence:
 
     def orphans(self, running: list[FrozenTrial]) -> list[FrozenTrial]:
         """Those of the running trials whose process is dead."""
-        beats, now = self._study.user_attrs, time.monotonic()
         found = []
         for trial in running:
             owner = trial.user_attrs.get(OWNER, "")
             if owner == self.name:
                 continue
-            count = int(beats.get(f"beat:{owner}", 0))
-            if self._seen.get(owner, (-1, 0.0))[0] != count:
-                self._seen[owner] = (count, now)
-            elif now - self._seen[owner][1] > self._stale_s:
+            # One that was asked for and not signed yet is nobody's but its own for a while.
+            if self._is_still(owner or f"trial {trial.number}"):
                 found.append(trial)
         return found
+
+    def lead(self) -> None:
+        """Say that this process leads."""
+        self._study.set_user_attr(LEADER, self.name)
+
+    def is_led(self) -> bool:
+        """Whether the process that leads is alive."""
+        leader = self._study.user_attrs.get(LEADER, "")
+        return leader == self.name or not self._is_still(leader or "nobody")
+
+    def owns(self, number: int) -> bool:
+        """Whether a trial is still this process's: one that slept too long loses its trials."""
+        return bool(
+            self._study.get_trials(deepcopy=False)[number].user_attrs.get(OWNER) == self.name
+        )
+
+    def _is_still(self, name: str) -> bool:
+        """Whether a process has not counted on for too long, by this one's watch."""
+        count, now = int(self._study.user_attrs.get(f"beat:{name}", 0)), time.monotonic()
+        if self._seen.get(name, (-1, 0.0))[0] != count:
+            self._seen[name] = (count, now)
+            return False
+        return now - self._seen[name][1] > self._stale_s

@@ -22,9 +22,9 @@ from automedimg.data.prepare import PreparedData
 from automedimg.errors import RunError
 from automedimg.registry import Catalog
 from automedimg.search.continuing import asked
-from automedimg.search.ledger import redacted
 from automedimg.search.request import SearchRequest
 from automedimg.search.space import SearchSpace
+from automedimg.search.urls import redacted
 from automedimg.version import RUN_FORMAT, __version__
 
 LOCK_FILES = {".lock", ".holder"}
@@ -33,6 +33,11 @@ TABLES = {"splits.csv", "audit.json", ROWS}
 """What is there before `run.json` is."""
 
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "optuna", "numpy", "pillow")
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file was being written when a kill came; see `automedimg.data.files.replacing`."""
+    return name.startswith(".") and "-" in name
 
 
 @contextmanager

@@ -15,9 +15,9 @@ from automedimg.data.preprocessing import parse_preprocessing
 from automedimg.data.resolving import TaskRequest
 from automedimg.errors import AutomedimgError, ConfigurationError
 from automedimg.registry import Catalog
-from automedimg.search.ledger import redacted
 from automedimg.search.naming import check_strategy
 from automedimg.search.stopping import Limits, parse_same
+from automedimg.search.urls import redacted
 
 DEFAULT_TRIALS = 30
 
@@ -84,7 +84,9 @@ class SearchRequest:
         """When to stop: 30 trials if nothing else limits the search."""
         unlimited = self.trials is None and self.time_s is None and self.patience is None
         trials = DEFAULT_TRIALS if unlimited else self.trials
-        same = parse_same(self.stop[-1]) if self.stop else None
+        if len(self.stop) > 1:
+            raise ConfigurationError(f"got {len(self.stop)} stopping rules, expected one at most")
+        same = parse_same(self.stop[0]) if self.stop else None
         return Limits(trials, self.time_s, self.patience, self.target, same)
 
     def limits_json(self) -> dict[str, Any]:
@@ -116,6 +118,7 @@ class SearchRequest:
                 value = dict(value)
             found[each.name] = value
         found["storage"] = redacted(self.storage) if self.storage else None
+        found["trials"] = self.limits.trials  # the default too: more time must not take it away
         return {name: value for name, value in found.items() if name not in ("out", "extend")}
 
     @classmethod
@@ -222,6 +225,7 @@ def resumed_request(
         ConfigurationError: an unknown setting, or a storage whose password is not known.
     """
     known = {each.name for each in fields(SearchRequest)} - {"out"}
+    changes = {"preprocessings" if n == "preprocessing" else n: v for n, v in changes.items()}
     unknown = sorted(set(changes) - known)
     if unknown:
         raise ConfigurationError(
@@ -232,6 +236,11 @@ def resumed_request(
     if run["storage"] and storage and redacted(storage) != run["storage"]:
         raise ConfigurationError(
             f"the ledger of this run is in `{run['storage']}`, not in `{redacted(storage)}`"
+        )
+    if storage and not run["storage"] and "storage" in changes:
+        raise ConfigurationError(
+            "the ledger of this run is in the run directory, not on a server",
+            "a search on a server begins with `--storage`",
         )
     plain = {
         name: list(value) if isinstance(value, tuple) else value for name, value in changes.items()

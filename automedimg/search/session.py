@@ -40,6 +40,7 @@ from automedimg.search.continuing import (
     refuse_other_limits,
     refuse_other_settings,
     refuse_other_space,
+    refuse_other_storage,
 )
 from automedimg.search.decisions import Decisions
 from automedimg.search.ledger import (
@@ -47,16 +48,16 @@ from automedimg.search.ledger import (
     closing_ledger,
     open_ledger,
     quieten_optuna,
-    redacted,
     write_copy,
 )
 from automedimg.search.naming import get_strategy
 from automedimg.search.narrowing import Wanted, build_space, default_choices, with_modes
-from automedimg.search.orchestrator import Orchestrator
+from automedimg.search.orchestrator import LEADERLESS, Orchestrator
 from automedimg.search.plan import Plan
 from automedimg.search.request import SearchRequest
 from automedimg.search.space import SearchSpace
 from automedimg.search.stopping import Clock, Stop
+from automedimg.search.urls import redacted
 from automedimg.search.verdict import Judge
 from automedimg.search.weights import WeightStore
 from automedimg.training.backend import prepare_backend
@@ -65,6 +66,9 @@ from automedimg.training.parameters import fit_defaults
 Emit = Callable[[Event], None]
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+
+ACCOUNT_S = 30.0
+"""Seconds after which the time that a session has taken is written down again."""
 
 LEADER_S = 1800.0
 """Seconds that a process which joins a search waits for it to begin."""
@@ -148,7 +152,8 @@ class Session:
 
     def _is_young(self, inside: set[str]) -> bool:
         """Whether a run that was killed, or is being joined, before it wrote `run.json`."""
-        return inside <= record.LOCK_FILES | record.TABLES
+        whole = {name for name in inside if not record.is_temporary(name)}
+        return whole <= record.LOCK_FILES | record.TABLES
 
     @contextmanager
     def _cleared_if_empty(self) -> Iterator[None]:
@@ -156,7 +161,7 @@ class Session:
         try:
             yield
         except AutomedimgError:
-            if {path.name for path in self._folder.iterdir()} <= record.LOCK_FILES:
+            if self._leads and {path.name for path in self._folder.iterdir()} <= record.LOCK_FILES:
                 for name in record.LOCK_FILES:
                     (self._folder / name).unlink(missing_ok=True)
                 self._folder.rmdir()
@@ -193,6 +198,7 @@ class Session:
         before = self._earlier()
         if before is None:
             return
+        refuse_other_storage(before, self._request)
         refuse_other_limits(before, self._request)
         refuse_other_settings(before, {"asked": asked(self._request)})
         self._clock.charge(sum(session["seconds"] for session in before["sessions"]))
@@ -274,6 +280,7 @@ class Session:
             refuse_other_data(self._folder, before, data)
             refuse_other_space(before["space"], today["space"])
             run = before | {name: today[name] for name in ("limits", "request", "versions")}
+            run["devices"] = list(dict.fromkeys([*before["devices"], *today["devices"]]))
         self._sessions_before = len(run["sessions"])
         if self._leads:
             record.write_tables(self._folder, data)
@@ -349,7 +356,9 @@ class Session:
         if ledger.shared and self._leads:
             write_copy(self._folder, ledger.finished)
         if not self._leads:
-            self._emit(Notice("joined another process, which will give the verdict: done here"))
+            gone = f"{stop.why}: `automedimg resume {self._folder}` gives the verdict"
+            there = "joined another process, which will give the verdict: done here"
+            self._emit(Notice(gone if stop.rule == LEADERLESS else there, important=True))
             return None
         self._write_run(run, stop.rule, stop.why)
         if ledger.best is None:
@@ -359,10 +368,15 @@ class Session:
     def _keeping_account(self, run: dict[str, Any], ledger: Ledger) -> Emit:
         """Pass events on, and after each trial write down what would be missed after a kill."""
 
+        written = time.monotonic()
+
         def emit(event: Event) -> None:
-            if self._leads and isinstance(event, TrialFinished):
+            nonlocal written
+            ended, now = isinstance(event, TrialFinished), time.monotonic()
+            if self._leads and (ended or now - written > ACCOUNT_S):
+                written = now
                 self._write_run(run, "")
-                if ledger.shared:
+                if ended and ledger.shared:
                     write_copy(self._folder, ledger.finished)
             self._emit(event)
 

@@ -12,7 +12,7 @@ from automedimg.contracts import TrialResult
 from automedimg.errors import ConfigurationError
 
 HOPELESS = 10
-"""So many failures and no trial complete end a search: something is wrong with all of it."""
+"""So many failures in a row and no trial complete end a search: something is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Stop:
     """Why a search ended.
 
     Args:
-        rule: ``trials``, ``time``, ``target``, ``patience``, ``same``, ``failures``, ``exhausted``
-            or ``interrupted``.
+        rule: ``trials``, ``time``, ``target``, ``patience``, ``same``, ``failures``, ``exhausted``,
+            ``interrupted`` or ``leaderless``.
         why: What made it fire, in words.
     """
 
@@ -134,7 +134,11 @@ def best_of(results: Sequence[TrialResult], maximize: bool) -> TrialResult | Non
 
 
 def reason_to_stop(
-    results: Sequence[TrialResult], limits: Limits, clock: Clock, maximize: bool
+    results: Sequence[TrialResult],
+    limits: Limits,
+    clock: Clock,
+    maximize: bool,
+    already: int = 0,
 ) -> Stop | None:
     """Which limit is reached; None while none is.
 
@@ -143,6 +147,8 @@ def reason_to_stop(
         limits: What was asked.
         clock: This session's.
         maximize: Whether more of the metric is better.
+        already: How many of them finished before this session, whose failures may have had a cause
+            that is gone.
     """
     if limits.trials is not None and len(results) >= limits.trials:
         return Stop("trials", f"{len(results)} of {limits.trials} trials are done")
@@ -150,8 +156,9 @@ def reason_to_stop(
         return Stop("time", f"{limits.time_s or 0:.0f} s are over")
     best = best_of(results, maximize)
     if best is None:
-        if len(results) >= HOPELESS and all(result.state == "failed" for result in results):
-            return Stop("failures", f"all of {len(results)} trials failed")
+        last = results[already:][-HOPELESS:]
+        if len(last) == HOPELESS and all(result.state == "failed" for result in last):
+            return Stop("failures", f"{HOPELESS} trials in a row failed, and none is complete")
         return None
     if limits.target is not None and best.value is not None:
         reached = best.value >= limits.target if maximize else best.value <= limits.target

@@ -34,6 +34,9 @@ from automedimg.version import RUN_FORMAT
 TOLERANCE = {"cpu": 1e-3, "gpu": 2e-2}
 """How far the saved file's probabilities may be from the chosen model's: GPUs round more."""
 
+MAX_LOST = 5
+"""Workers that may be killed from outside while they apply the model."""
+
 Openings = list[dict[str, Any]]
 
 
@@ -130,7 +133,8 @@ class Judge:
         recorded = models.trial_folder(self.folder, best.number) / "predictions.npz"
         with np.load(recorded, allow_pickle=False) as table:
             gap = float(np.abs(table["y_prob"] - y_prob).max())
-        kind = "cpu" if set(self.executor.devices) == {"cpu"} else "gpu"
+        # The trial may have been trained in an earlier session, on another device.
+        kind = "cpu" if {*self.executor.devices, *self.run["devices"]} == {"cpu"} else "gpu"
         if not gap <= TOLERANCE[kind]:
             raise RunError(
                 f"the saved model of trial {best.number} is not the one that was chosen: its "
@@ -144,17 +148,19 @@ class Judge:
         out = self.folder / "best" / f"{split}.npz"
         model = str(self.folder / "best" / models.MODEL)
         spec = ScoreSpec(model, best.params["preprocessing"], split, str(out))
-        job = self.executor.submit(spec)
+        job, lost = self.executor.submit(spec), 0
         while True:
             for message in self.executor.messages(0.5):
                 if message.job != job:
                     continue
-                if message.kind == "failed":
+                if message.kind == "lost" and lost < MAX_LOST:
+                    job, lost = self.executor.submit(spec), lost + 1
+                elif message.kind in ("failed", "lost"):
                     raise RunError(
                         f"the best model can't be applied to the {split} split: "
                         f"{message.data['reason']}",
-                        "see log.txt in the run directory",
+                        "log.txt in the run directory says more; `automedimg resume` tries again",
                     )
-                if message.kind == "finished":
+                elif message.kind == "finished":
                     with np.load(out, allow_pickle=False) as table:
                         return table["y_true"], table["y_prob"]

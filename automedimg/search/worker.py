@@ -158,6 +158,8 @@ class Worker:
         job = command["job"]
         self._line.pulse.moved()
         self._line.say("started", job)
+        failure: Exception | None = None
+        result: dict[str, Any] = {}
         try:
             if command["do"] == "train":
                 spec = TrialSpec.from_json(command["spec"])
@@ -166,10 +168,14 @@ class Worker:
                 result = self._score(ScoreSpec.from_json(command["spec"]))
         # Whatever a plugin or the backend raises costs this trial only.
         except Exception as error:  # noqa: BLE001
-            self._fail(job, command, error)
-        else:
-            self._line.say("finished", job, result)
+            failure = error
+            traceback.clear_frames(error.__traceback__)  # they hold the network
+        # First of all: the parent looks at what memory is left when it hears of the end.
         trial.forget()
+        if failure is None:
+            self._line.say("finished", job, result)
+        else:
+            self._fail(job, command, failure)
 
     def _train(self, spec: TrialSpec, job: int) -> dict[str, Any]:
         from automedimg.training.trial import Trial
@@ -232,7 +238,10 @@ def _redirect(path: Path) -> None:
 
 def main() -> None:
     """Serve on standard input and output."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    # Signals that end a search are its parent's to handle; the end of its input ends a worker.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     outgoing = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     Worker(Line(sys.stdin, outgoing)).serve()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,9 @@ from automedimg.contracts import Backbone, BuiltBackbone, TrialSpec
 from automedimg.data import files
 from automedimg.training.batches import PREDICTED, predict_rows
 from automedimg.training.trial_data import TrialData
+
+STALE_S = 6 * 3600.0
+"""Seconds after which a file that nobody has written to is nobody's."""
 
 CHUNK = 8192
 """Images whose features are held in memory at once."""
@@ -46,6 +51,7 @@ def cached_features(
     found = _open(path, len(data.pixels))
     if found is not None:
         return found
+    _sweep(folder)
     with files.replacing(path) as temporary:
         batch_size = max(1, PREDICTED // spec.accumulate)
         _write(temporary, build().model, data.pixels, batch_size, alive)
@@ -62,10 +68,19 @@ def _write(
     """Compute the features of all images, a chunk at a time: they need not fit into memory."""
     shape = (len(pixels), int(model.output_shape[-1]))
     features = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    files.reserve(path)
     for start in range(0, len(pixels), CHUNK):
         rows = np.arange(start, min(start + CHUNK, len(pixels)), dtype=np.int64)
         features[start : start + len(rows)] = predict_rows(model, pixels, rows, batch_size, alive)
     features.flush()
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what kills left half written long ago; what is young may be another worker's."""
+    for torn in folder.glob(".*-*.npy"):
+        with suppress(OSError):
+            if time.time() - torn.stat().st_mtime > STALE_S:
+                torn.unlink()
 
 
 def _open(path: Path, num: int) -> npt.NDArray[np.float32] | None:

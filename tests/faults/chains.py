@@ -108,6 +108,11 @@ def run_chain(data: Path, out: Path, whole: automedimg.Run, kills: int, seed: in
             finished = {}
             continue
         chain.moments.append(where)
+        if (out / "result.json").is_file():  # the kill of a worker stops nothing
+            _compare(chain, out, whole)
+            out = out.with_name(f"{out.name}x")
+            finished = {}
+            continue
         now = {t.number: t for t in read_ledger(out)} if (out / "study.journal").exists() else {}
         for number, trial in finished.items():
             if now.get(number) != trial:
@@ -141,7 +146,12 @@ def _one_kill(data: Path, out: Path, rng: random.Random, turn: int, *, hurry: bo
         KILL_MS=str(rng.choice([0, 0, 0.2, 1, 5])),
         KILL_MARK=str(mark),
     )
-    process.communicate(timeout=300)
+    try:
+        process.communicate(timeout=120)
+    except subprocess.TimeoutExpired as error:
+        process.kill()
+        where = mark.read_text() if mark.exists() else "no kill"
+        raise RuntimeError(f"a search hangs after: {where}") from error
     if not mark.exists():
         return None
     where = mark.read_text()

@@ -10,7 +10,7 @@ from automedimg.training.backend import prepare_backend
 prepare_backend()
 
 SLOW = ("gp", "kt-bayesian", "ray")
-"""Strategies that take a good part of a second for a proposal; an executor that starts a cluster."""
+"""Strategies that take long for a proposal, and an executor that starts a cluster."""
 
 
 def parameter(check):

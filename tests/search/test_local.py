@@ -1,10 +1,16 @@
 """The local executor, without a search around it."""
 
+import os
+import queue
+import signal
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from automedimg.contracts import ExecutorOptions, Message, ScoreSpec
+from automedimg.executing import process as process_module
 from automedimg.search import local
 from automedimg.search.local import LocalExecutor
 
@@ -18,8 +24,6 @@ def executor():
 
 def collect(executor: LocalExecutor, number: int, timeout_s: float = 60) -> list[Message]:
     """Messages until so many jobs have ended."""
-    import time
-
     messages: list[Message] = []
     until = time.monotonic() + timeout_s
     while sum(m.kind in ("finished", "failed") for m in messages) < number:
@@ -53,11 +57,64 @@ def test_a_killed_worker_is_replaced(executor, tmp_path):
     executor.submit(job(tmp_path))
     process.kill("a test killed it")
     (failed,) = [m for m in collect(executor, 1) if m.kind == "failed"]
-    assert failed.data["reason"] == "a test killed it"
+    assert "AttributeError" in failed.data["reason"]  # the next one ran its job
     assert executor._places[0].process is not process
-    executor.submit(job(tmp_path))
+
+
+def test_a_worker_killed_at_work_is_named(executor, tmp_path, monkeypatch):
+    number = executor.submit(job(tmp_path))
+    place = executor._places[0]
+    place.started = True
+    place.process.kill("a test killed it", "hung")
     (failed,) = [m for m in collect(executor, 1) if m.kind == "failed"]
-    assert "AttributeError" in failed.data["reason"]
+    assert (failed.job, failed.data) == (number, {"reason": "a test killed it", "cause": "hung"})
+
+
+def test_a_worker_killed_by_somebody_else_is_lost(executor, tmp_path):
+    number = executor.submit(job(tmp_path))
+    executor._places[0].started = True
+    os.kill(executor._places[0].process.pid, signal.SIGKILL)
+    until, messages = time.monotonic() + 60, []
+    while not any(m.kind == "lost" for m in messages):
+        assert time.monotonic() < until, messages
+        messages += executor.messages(0.5)
+    (lost,) = [m for m in messages if m.kind == "lost"]
+    assert (lost.job, lost.data["reason"]) == (number, "worker killed by SIGKILL")
+
+
+def test_one_slot_that_can_not_start_leaves_the_others(tmp_path, monkeypatch):
+    (tmp_path / "automedimg.py").write_text("raise RuntimeError('broken device')")
+    real = local.worker_environment
+    broken = iter([True, False, True, True])
+
+    def some(added):
+        return {"PYTHONPATH": str(tmp_path)} if next(broken, False) else real(added)
+
+    monkeypatch.setattr(local, "worker_environment", some)
+    executor = LocalExecutor(ExecutorOptions(workers=2))
+    try:
+        submitted = [executor.submit(job(tmp_path)) for _ in range(3)]
+        ended = [m.job for m in collect(executor, 3) if m.kind == "failed"]
+        assert sorted(ended) == submitted
+        assert executor.num_slots == 1
+    finally:
+        executor.close()
+
+
+def test_a_worker_with_a_child_ends_and_is_heard_of(tmp_path):
+    """A forked child holds the worker's end of the pipe."""
+    code = "import os, time; os.fork() or time.sleep(600); os.kill(os.getpid(), 11)"
+    heard = queue.Queue()
+    real, process_module.WORKER = process_module.WORKER, (sys.executable, "-c", code)
+    try:
+        worker = process_module.WorkerProcess(os.environ, lambda _, message: heard.put(message))
+    finally:
+        process_module.WORKER = real
+    assert heard.get(timeout=20) is None
+    assert worker.ending().reason == "worker killed by SIGSEGV"
+    began = time.monotonic()
+    worker.end()
+    assert time.monotonic() - began < 20
 
 
 def test_a_file_in_the_current_folder_is_not_run(tmp_path, monkeypatch):
