@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-
-from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, HyperbandPruner, SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler
 
-from automedimg_strategies.whole import STARTUP_TRIALS, Outlined
+from automedimg_strategies.groups import groups_of
+from automedimg_strategies.tpe import GroupedTpe
+from automedimg_strategies.whole import Outlined
 
 FACTOR = 3
 """One trial in so many goes on from one rung to the next, which is so many times as long."""
@@ -18,25 +17,15 @@ RUNGS = 9
 
 
 class Tpe(Outlined):
-    """Optuna's TPE on the conditional space.
+    """TPE on the conditional space.
 
-    `group=True` models each set of parameters that were active together on its own, so that an
-    inactive parameter is neither sampled nor learnt from; the constant liar keeps parallel workers
-    apart.
+    Each set of parameters that exist under the same condition is modelled on its own, so that an
+    inactive parameter is neither sampled nor learnt from.
     """
 
     def sampler(self, seed: int) -> BaseSampler:
         """Return a TPE sampler."""
-        with warnings.catch_warnings():
-            # `group` has been experimental since Optuna 2.8 and is what a conditional space needs.
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            return TPESampler(
-                seed=seed,
-                n_startup_trials=STARTUP_TRIALS,
-                multivariate=True,
-                group=True,
-                constant_liar=True,
-            )
+        return GroupedTpe(groups_of(self.outline.space), seed)
 
 
 class Random(Outlined):

@@ -111,3 +111,39 @@ def test_the_rule_that_fired_is_in_the_report(data: Path, tmp_path: Path):
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path):
     with pytest.raises(RunError, match="not a run directory"):
         automedimg.resume(tmp_path)
+
+
+def test_a_ledger_somewhere_else_is_refused(run: automedimg.Run, data: Path):
+    """A new ledger would begin the search anew over the old one's files."""
+    with pytest.raises(RunError, match=r"in the run directory, not in `sqlite:///x.db`"):
+        search(
+            data,
+            run.folder,
+            trials=2,
+            epochs=1,
+            stop=("same:2,0.00001",),
+            storage="sqlite:///x.db",
+        )
+    with pytest.raises(ConfigurationError, match="not on a server"):
+        automedimg.resume(run.folder, storage="sqlite:///x.db")
+
+
+def test_a_kill_before_the_run_began_leaves_nothing_in_the_way(data: Path, tmp_path: Path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in (".lock", ".holder", "..holder-x1", ".splits-x2.csv", "splits.csv", ".run-x3.json"):
+        (folder / name).touch()
+    run = search(data, folder, trials=1, epochs=1)
+    assert run.result is not None
+    assert not list(folder.glob(".*-x*"))
+
+
+def test_the_default_number_of_trials_stays_when_time_is_added(
+    run: automedimg.Run, tmp_path: Path
+):
+    from automedimg.search.request import SearchRequest, resumed_request
+
+    first = SearchRequest(out=tmp_path / "run", task="br35h")
+    config = {"request": first.to_json(), "storage": None}
+    later = resumed_request(config, tmp_path / "run", {"time_s": 3600.0, "extend": True})
+    assert (later.limits.trials, later.limits.time_s) == (30, 3600.0)
