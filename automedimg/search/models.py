@@ -50,7 +50,7 @@ def sweep(run: Path, finished: Sequence[TrialResult], maximize: bool) -> None:
     ended = {trial_folder(run, result.number) for result in finished}
     best = {trial_folder(run, number) for number in kept}
     for folder in (run, run / "best", *(run / "trials").glob("*")):
-        for torn in folder.glob(".*-*.*"):
+        for torn in folder.glob(".*-*"):
             torn.unlink(missing_ok=True)
         if folder in ended:
             (folder / CHECKPOINT).unlink(missing_ok=True)
