@@ -176,7 +176,9 @@ def read_ledger(folder: Path) -> list[TrialResult]:
     quieten_optuna()
     try:
         study = optuna.load_study(study_name=STUDY, storage=_storage(folder, None))
-    except (KeyError, ValueError) as error:
+    except KeyError:
+        return []  # a kill came between the journal and its first line
+    except ValueError as error:
         raise RunError(f"the ledger of `{folder}` can't be read: {error}") from error
     return results(study)
 

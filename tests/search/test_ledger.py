@@ -132,3 +132,12 @@ def test_no_readable_ledger_is_a_run_error(tmp_path: Path, content: bytes | None
         (tmp_path / FILE).write_bytes(content)
     with pytest.raises(RunError, match="ledger"):
         read_ledger(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"op_code": 0, "worker'])
+def test_a_journal_without_a_whole_line_has_no_trials(tmp_path: Path, content: bytes) -> None:
+    """A kill came right after the file was made."""
+    (tmp_path / FILE).write_bytes(content)
+    assert read_ledger(tmp_path) == []
+    record(open_ledger(tmp_path, "maximize"), 0.5)
+    assert len(read_ledger(tmp_path)) == 1
