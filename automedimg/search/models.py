@@ -34,8 +34,13 @@ def worth_keeping(finished: Sequence[TrialResult], maximize: bool) -> set[int]:
 
 
 def tidy(run: Path, finished: Sequence[TrialResult], latest: TrialResult, maximize: bool) -> None:
-    """Delete what the end of a trial makes superfluous: its checkpoint, and a loser's model."""
-    (trial_folder(run, latest.number) / CHECKPOINT).unlink(missing_ok=True)
+    """Delete what the end of a trial makes superfluous: its checkpoint, and a loser's model.
+
+    And what its worker had begun to write, if that was killed and another one ended the trial.
+    """
+    folder = trial_folder(run, latest.number)
+    for superfluous in (folder / CHECKPOINT, *folder.glob(".*-*")):
+        superfluous.unlink(missing_ok=True)
     before = worth_keeping([r for r in finished if r.number != latest.number], maximize)
     for number in (before | {latest.number}) - worth_keeping(finished, maximize):
         model_path(run, number).unlink(missing_ok=True)

@@ -138,9 +138,7 @@ def test_a_kill_before_the_run_began_leaves_nothing_in_the_way(data: Path, tmp_p
     assert not list(folder.glob(".*-x*"))
 
 
-def test_the_default_number_of_trials_stays_when_time_is_added(
-    run: automedimg.Run, tmp_path: Path
-):
+def test_the_default_number_of_trials_stays_when_time_is_added(run: automedimg.Run, tmp_path: Path):
     from automedimg.search.request import SearchRequest, resumed_request
 
     first = SearchRequest(out=tmp_path / "run", task="br35h")

@@ -66,10 +66,12 @@ def test_the_end_of_a_trial_costs_its_checkpoint_and_one_loser(tmp_path: Path) -
         trial_folder(tmp_path, number).mkdir(parents=True)
         model_path(tmp_path, number).touch()
         (trial_folder(tmp_path, number) / CHECKPOINT).touch()
+    (trial_folder(tmp_path, 3) / ".model-x1.keras").touch()
     results = [trial(0, 0.1), trial(1, 0.9), trial(2, 0.5), trial(3, 0.7)]
     tidy(tmp_path, results, results[3], True)
     assert [n for n in range(4) if model_path(tmp_path, n).exists()] == [1, 2, 3]
     assert not (trial_folder(tmp_path, 3) / CHECKPOINT).exists()
+    assert not list(tmp_path.rglob(".model-*"))
     assert (trial_folder(tmp_path, 2) / CHECKPOINT).exists()
     failed = trial(4, None, "failed")
     tidy(tmp_path, [*results, failed], failed, True)

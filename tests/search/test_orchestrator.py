@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -232,6 +234,63 @@ def test_what_was_decided_before_a_kill_is_not_decided_anew(tmp_path: Path) -> N
     assert setting.states() == [(0, "pruned", 0.4)]
     kinds = [d["decision"] for d in read_decisions(tmp_path) if d.get("trial") == 0]
     assert kinds == ["propose", "resume", "prune", "record"]
+
+
+def test_an_older_checkpoint_repeats_epochs_without_judging_them_anew(tmp_path: Path) -> None:
+    """Pruned at epoch 3, killed before that was recorded, taken up again after epoch 1."""
+    setting = Setting(tmp_path, trials=1)
+
+    class Killed(Exception):
+        pass
+
+    class Dying(Scripted):
+        def answer(self, job: int, decision: Decision) -> None:
+            super().answer(job, decision)
+            if decision == "prune":
+                raise Killed
+
+    with pytest.raises(Killed):
+        setting.run(Dying(lambda *_: [epoch(1, 0.6), epoch(2, 0.6), epoch(3, 0.4)]))
+    again = Scripted(lambda *_: [epoch(2, 0.6), epoch(3, 0.4), done(0.6, "pruned")])
+    setting.run(again)
+    assert again.answers == [(0, "continue"), (0, "prune")]
+
+
+def test_what_a_signal_cuts_off_is_left_for_the_next_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(Scripted):
+        """Ctrl-C comes while trial 1 runs; it stops at the epoch that it has."""
+
+        def messages(self, timeout_s: float) -> Iterator[Message]:
+            yield from super().messages(timeout_s)
+            if len(self.specs) == 2 and not self.due:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        def cancel(self, job: int, *, grace_s: float = 10.0) -> None:
+            data = {"state": "complete", "value": 0.3, "reason": "cancelled", "validation": {}}
+            self.due.append(Message("finished", job, data))
+
+    setting = Setting(tmp_path)
+    first = Interrupted(lambda spec, _: [done(0.5)] if spec.number == 0 else [epoch(1, 0.3)])
+    assert setting.run(first).rule == "interrupted"
+    assert setting.states() == [(0, "complete", 0.5)]
+    again = Scripted(lambda *_: [done(0.8)])
+    setting.run(again)
+    assert [spec.number for spec in again.specs] == [1, 2]
+    assert setting.states() == [(0, "complete", 0.5), (1, "complete", 0.8), (2, "complete", 0.8)]
+
+
+def test_a_strategy_that_raises_is_named(tmp_path: Path) -> None:
+    class Raising(Drawing):
+        def sampler(self, seed: int) -> optuna.samplers.BaseSampler:
+            raise ZeroDivisionError("no idea")
+
+    setting = Setting(tmp_path)
+    with pytest.raises(RunError, match="strategy or the ledger failed: ZeroDivisionError: no idea"):
+        setting.run(Scripted(lambda *_: [done(0.5)]), Raising())
+    setting.run(Scripted(lambda *_: [done(0.5)]))
+    assert len(setting.states()) == 3
 
 
 def test_a_kill_between_the_two_steps_of_an_end_is_made_up_for(tmp_path: Path) -> None:
