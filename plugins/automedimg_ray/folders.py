@@ -26,7 +26,8 @@ class Marks:
     def __init__(self, context: RunContext) -> None:
         self._word = secrets.token_hex(16)
         folders = [Path(context.log).parent, Path(context.features)]
-        self._paths = [folder / f".seen-{self._word[:8]}" for folder in folders]
+        # No hyphen: a name with one would be taken for a torn file, and swept away.
+        self._paths = [folder / f".seen_{self._word[:8]}" for folder in folders]
         for path in self._paths:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(self._word, encoding="ascii")

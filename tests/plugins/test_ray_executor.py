@@ -215,7 +215,7 @@ def test_closing_leaves_nothing(play):
     play.executor.close()
     assert play.cluster.closed == 1
     assert list(play.executor.messages(0.01)) == []
-    assert not list((play.folder / "run").glob(".seen-*"))
+    assert not list((play.folder / "run").glob(".seen_*"))
 
 
 def test_gpus_are_named(tmp_path):

@@ -25,7 +25,7 @@ def test_the_same_files_are_seen_and_nothing_is_left(context, tmp_path):
 
 def test_a_folder_of_the_same_name_is_not_the_same_folder(context, tmp_path):
     marks = Marks(context)
-    for path in (tmp_path / "run").glob(".seen-*"):
+    for path in (tmp_path / "run").glob(".seen_*"):
         path.write_text("another machine's")
     assert unseen(marks.to_json(), 0) == [f"`{tmp_path / 'run'}`"]
 
@@ -47,7 +47,7 @@ def test_files_may_take_their_time(context, tmp_path):
     import threading
 
     marks = Marks(context)
-    (path,) = (tmp_path / "run").glob(".seen-*")
+    (path,) = (tmp_path / "run").glob(".seen_*")
     word = path.read_text()
     path.unlink()
     threading.Timer(0.3, path.write_text, (word,)).start()

@@ -43,7 +43,7 @@ def test_a_search_on_two_nodes_that_loses_one(data: Path, tmp_path: Path):
     assert sorted(trial.number for trial in trials) == [*range(6)]
     assert {trial.state for trial in trials} <= {"complete", "pruned"}
     assert run.result is not None
-    assert not list((tmp_path / "run").glob(".seen-*"))
+    assert not list((tmp_path / "run").glob(".seen_*"))
 
 
 def test_a_ray_of_its_own_finds_what_the_local_executor_finds(data: Path, tmp_path: Path):
