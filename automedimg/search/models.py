@@ -46,15 +46,22 @@ def tidy(run: Path, finished: Sequence[TrialResult], latest: TrialResult, maximi
         model_path(run, number).unlink(missing_ok=True)
 
 
-def sweep(run: Path, finished: Sequence[TrialResult], maximize: bool) -> None:
+def sweep(
+    run: Path, finished: Sequence[TrialResult], maximize: bool, *, shared: bool = False
+) -> None:
     """Delete what a kill left behind: losers' models, checkpoints, files that were being written.
 
-    Nothing may be running.
+    Args:
+        run: The run directory.
+        finished: All finished trials. No other one may be running, unless it is
+        shared: then the folders of trials that others may be at work on are left alone.
+        maximize: Whether more of the metric is better.
     """
     kept = worth_keeping(finished, maximize)
     ended = {trial_folder(run, result.number) for result in finished}
     best = {trial_folder(run, number) for number in kept}
-    for folder in (run, run / "best", *(run / "trials").glob("*")):
+    others = ended if shared else {run, run / "best", *(run / "trials").glob("*")}
+    for folder in others:
         for torn in folder.glob(".*-*"):
             torn.unlink(missing_ok=True)
         if folder in ended:

@@ -110,15 +110,16 @@ class Orchestrator:
         else:
             self._presence.lead()
         self._ledger.enqueue(self._plan.defaults)
-        models.sweep(self._plan.folder, self._ledger.finished, self._plan.maximize)
+        finished, shared = self._ledger.finished, self._ledger.shared
+        models.sweep(self._plan.folder, finished, self._plan.maximize, shared=shared)
 
     def run(self) -> Stop:
         """Run trials until a limit is reached, or Ctrl-C; return which one it was.
 
-        A first Ctrl-C lets running trials end at the epoch they have; a second leaves at once.
+        A first Ctrl-C leaves running trials for the next session; a second leaves at once.
 
         Raises:
-            RunError: the disk is full.
+            RunError: the disk is full, or the strategy or the ledger's server failed.
         """
         with interruptible() as interrupt:
             while True:

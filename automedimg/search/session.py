@@ -21,6 +21,7 @@ from automedimg.contracts import (
     SearchFinished,
     SearchStarted,
     StageStarted,
+    Strategy,
     TrialFinished,
     TrialResult,
 )
@@ -99,6 +100,7 @@ class Session:
         self._started = record.now()
         self._folder = request.out
         self._spec: DatasetSpec
+        self._strategy: Strategy
         self._recognised = ""
         self._cache = places.cache_folder(request.cache_dir)
 
@@ -128,6 +130,8 @@ class Session:
             if not self._leads:
                 self._await_leader()
             self._refuse_other_limits()
+            # Before the images are read: what it needs may not be installed.
+            self._strategy = get_strategy(self._catalog, self._request.strategy)
             found = self._find_data()
             # Its workers import Keras while the images are read here.
             executor: Executor = self._catalog.executors.make(
@@ -337,15 +341,14 @@ class Session:
             checkpoint_s=request.checkpoint_s,
             defaults=default_choices(space, fit_defaults()),
         )
-        strategy = get_strategy(self._catalog, request.strategy)
-        strategy.prepare(
+        self._strategy.prepare(
             Outline(space.parameters(), plan.defaults, request.seed, request.epochs, maximize)
         )
         orchestrator = Orchestrator(
             plan,
             ledger,
             space,
-            strategy,
+            self._strategy,
             executor,
             self._keeping_account(run, ledger),
             self._clock,
