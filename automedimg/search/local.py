@@ -27,6 +27,9 @@ from automedimg.training.backend import choose_backend
 GROWTH = 1.5
 """A worker is replaced when its memory has grown by half since its first jobs."""
 
+FORESIGHT = 1.35
+"""Growth at which its successor is started: it imports Keras while the old one still works."""
+
 SETTLED = 2
 """Jobs after which a worker's memory is what it needs at least."""
 
@@ -43,6 +46,7 @@ class _Place:
     slot: Slot
     process: WorkerProcess
     command: dict[str, Any] = field(default_factory=dict)
+    successor: WorkerProcess | None = None
     settled_bytes: int = 0
     kill_at: float | None = None
     started: bool = False
@@ -111,6 +115,8 @@ class LocalExecutor(Executor):
             place = next((one for one in self._places if one.process is process), None)
             if place is not None:
                 yield from self._take(place, message)
+            elif message is None:
+                self._forget_successor(process)
 
     def answer(self, job: int, decision: Decision) -> None:
         """Answer an ``epoch`` or ``scored`` message of a job."""
@@ -133,7 +139,7 @@ class LocalExecutor(Executor):
         """End all workers."""
         self._closed = True
         for place in self._places:
-            place.process.end()
+            self._end(place)
         self._places = []
 
     def _spawn(self, slot: Slot) -> WorkerProcess:
@@ -176,7 +182,7 @@ class LocalExecutor(Executor):
         if place.misses >= MAX_STARTS:
             words = process.last_words() or None
             self._places.remove(place)  # its device may be broken; the others go on
-            process.end()
+            self._end(place)
             if not self._places:
                 raise BackendError(f"workers can't start: {ending.reason}", words)
         else:
@@ -193,13 +199,31 @@ class LocalExecutor(Executor):
             self._swap(place)
         elif process.jobs_done <= SETTLED:
             place.settled_bytes = process.memory()
-        elif process.memory() > GROWTH * place.settled_bytes > 0 and not self._closed:
-            self._swap(place)
+        elif place.settled_bytes and not self._closed:
+            growth = process.memory() / place.settled_bytes
+            if growth > GROWTH:
+                self._swap(place)
+            elif growth > FORESIGHT and place.successor is None:
+                place.successor = self._spawn(place.slot)
 
     def _swap(self, place: _Place) -> None:
-        old, place.process = place.process, self._spawn(place.slot)
+        old, place.process = place.process, place.successor or self._spawn(place.slot)
+        place.successor = None
         place.kill_at, place.settled_bytes, place.started = None, 0, False
         old.end()
+
+    def _forget_successor(self, process: WorkerProcess) -> None:
+        """One that was to follow has died: another will be started when it is needed."""
+        for place in self._places:
+            if place.successor is process:
+                place.successor = None
+                process.end()
+
+    @staticmethod
+    def _end(place: _Place) -> None:
+        place.process.end()
+        if place.successor is not None:
+            place.successor.end()
 
     def _dispatch(self) -> None:
         for place in self._places:

@@ -8,6 +8,7 @@ When its standard input ends, because the parent closed it or died, it ends at o
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import queue
@@ -143,6 +144,7 @@ class Worker:
         from automedimg.registry import load_catalog
 
         self._catalog = load_catalog()
+        gc.freeze()  # what is imported by now stays: no collection need look at it again
         self._line.say("ready", data={"backend": keras.backend.backend()})
         while True:
             self._do(self._line.jobs.get())

@@ -149,3 +149,43 @@ def test_closing_twice_is_fine():
     executor = LocalExecutor(ExecutorOptions(workers=1))
     executor.close()
     executor.close()
+
+
+def grown(executor: LocalExecutor, *shares: float) -> None:
+    """Make the worker's memory grow by these factors from its third job on."""
+    process = executor._places[0].process
+    process._memory_bytes = None  # its watch would take readings too
+    readings = iter([100, 100, *(round(100 * share) for share in shares)])
+    process.memory = lambda **_: next(readings)
+
+
+def test_a_worker_that_grows_has_a_successor_before_it_is_replaced(executor, tmp_path):
+    place, old = executor._places[0], executor._places[0].process
+    grown(executor, 1.4, 1.6)
+    for _ in range(3):
+        executor.submit(job(tmp_path))
+    collect(executor, 3)
+    successor = place.successor
+    assert place.process is old
+    assert successor is not None
+    executor.submit(job(tmp_path))
+    collect(executor, 1)
+    assert place.process is successor
+    assert place.successor is None
+
+
+def test_a_successor_that_dies_costs_nothing(executor, tmp_path):
+    place = executor._places[0]
+    grown(executor, 1.4, 1.6, 1.0)
+    for _ in range(3):
+        executor.submit(job(tmp_path))
+    collect(executor, 3)
+    died = place.successor
+    died.kill("a test killed it")
+    until = time.monotonic() + 30
+    while place.successor is not None and time.monotonic() < until:
+        list(executor.messages(0.2))
+    executor.submit(job(tmp_path))
+    executor.submit(job(tmp_path))
+    assert len(collect(executor, 2)) >= 2
+    assert place.process is not died
