@@ -142,7 +142,9 @@ class Worker:
 
         keras = load_keras()  # paid for once, before the first job
         from automedimg.registry import load_catalog
+        from automedimg.training.assembly import Shelf
 
+        self._shelf = Shelf()
         self._catalog = load_catalog()
         gc.freeze()  # what is imported by now stays: no collection need look at it again
         self._line.say("ready", data={"backend": keras.backend.backend()})
@@ -184,7 +186,7 @@ class Worker:
         from automedimg.training.trial_data import TrialData
 
         data = TrialData(self._context, spec.fit["preprocessing"])
-        return Trial(spec, data, self._catalog).run(JobTalk(self._line, job))
+        return Trial(spec, data, self._catalog, self._shelf).run(JobTalk(self._line, job))
 
     def _score(self, spec: ScoreSpec) -> dict[str, Any]:
         from automedimg.training.trial import score_model

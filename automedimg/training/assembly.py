@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -15,6 +18,31 @@ from automedimg.training.network import Network
 from automedimg.training.talk import Talk
 from automedimg.training.trial_data import TrialData
 
+Build: TypeAlias = Callable[[], BuiltBackbone]
+
+
+class Shelf:
+    """The last frozen backbone that a worker built, for the next trial that wants the same one.
+
+    Nothing trains it, and building it takes longer than training a head. One without a weight file
+    is not kept: its weights come from the trial's seed.
+    """
+
+    def __init__(self) -> None:
+        self._key = ""
+        self._built: BuiltBackbone | None = None
+
+    def get(self, spec: TrialSpec, shape: tuple[int, ...], build: Build) -> BuiltBackbone:
+        """Return the backbone of a trial on images of a shape, built if it isn't here."""
+        if spec.train != "frozen" or spec.weights is None:
+            self._built = None  # two large networks are one too many
+            return build()
+        values = dict(sorted(spec.backbone_values.items()))
+        key = json.dumps([spec.backbone, values, spec.weights, shape])
+        if self._built is None or key != self._key:
+            self._key, self._built = key, build()
+        return self._built
+
 
 class Assembly:
     """A trial's backbone, its features, its head, and the network of both.
@@ -24,10 +52,14 @@ class Assembly:
         data: The images.
         catalog: Where components come from.
         talk: Hears a sign of life of whatever takes long.
+        shelf: Where a frozen backbone may be found.
     """
 
-    def __init__(self, spec: TrialSpec, data: TrialData, catalog: Catalog, talk: Talk) -> None:
+    def __init__(
+        self, spec: TrialSpec, data: TrialData, catalog: Catalog, talk: Talk, shelf: Shelf
+    ) -> None:
         self._spec, self._data, self._catalog, self._talk = spec, data, catalog, talk
+        self._shelf = shelf
         self._maker: Backbone = catalog.backbones.make(spec.backbone)
         self._built: BuiltBackbone | None = None
         self._head: keras.Model | None = None
@@ -40,12 +72,14 @@ class Assembly:
     def backbone(self) -> BuiltBackbone:
         """Images (N, H, W, C) to features (N, D)."""
         if self._built is None:
-            weights = Path(self._spec.weights) if self._spec.weights else None
-            self._built = self._maker.build(
-                self._data.input_shape, self._spec.backbone_values, weights
-            )
+            shape = self._data.input_shape
+            self._built = self._shelf.get(self._spec, shape, lambda: self._build(shape))
             self._talk.alive()
         return self._built
+
+    def _build(self, shape: tuple[int, int, int]) -> BuiltBackbone:
+        weights = Path(self._spec.weights) if self._spec.weights else None
+        return self._maker.build(shape, self._spec.backbone_values, weights)
 
     def features(self) -> npt.NDArray[np.float32]:
         """The backbone's features of all rows of the pixel cache, float32 (N, D)."""

@@ -48,7 +48,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         steps: int = 1,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
-        self._source, self._rows, self._labels = source, rows, labels
+        # A plain view: each look into a `memmap` would make another one.
+        self._source, self._rows, self._labels = np.asarray(source), rows, labels
         self._weights = weights.astype(np.float32)
         self._targets = np.eye(len(weights), dtype=np.float32)
         self._batch_size, self._seed, self._steps = batch_size, seed, steps
@@ -90,7 +91,7 @@ def predict_rows(
     Returns:
         float32 (N, ...), the model's output for each row.
     """
-    outputs = []
+    outputs, source = [], np.asarray(source)
     batch_size = min(batch_size, len(rows))
     for start in range(0, len(rows), batch_size):
         chosen = rows[start : start + batch_size]

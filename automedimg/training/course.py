@@ -17,6 +17,7 @@ from automedimg.training.backend import make_deterministic
 from automedimg.training.batches import PREDICTED, Batches, predict_rows, softmax
 from automedimg.training.fit import fit
 from automedimg.training.keeper import Keeper
+from automedimg.training.lean import LeanHead, make_lean
 from automedimg.training.losses import make_loss
 from automedimg.training.network import Network, freeze_all_but
 from automedimg.training.optimizers import make_optimizer
@@ -83,11 +84,21 @@ class Course:
         # Whether the features were there already must not show: start the seed's draws anew.
         make_deterministic(self._spec.seed)
         head = self._parts.head(features.shape[1])
-        return self._fit_on(head, features, self._spec, self._talk, self._prepare(head))
+        lean = make_lean(head, self._spec)
+        if lean is None:
+            return self._fit_on(head, features, self._spec, self._talk, self._prepare(head))
+        spec = replace(self._spec, accumulate=1)  # it is small: there is nothing to save
+        fit = self._fit_on(lean, features, spec, self._talk, self._keep(lean))
+        head.set_weights(lean.get_weights())
+        return fit
 
     def _prepare(self, model: keras.Model) -> Keeper:
-        """Compile a model, and bring it to where a checkpoint left it, if there is one."""
+        """Compile a model, and bring it to where a checkpoint left it."""
         _compile(model, self._spec)
+        return self._keep(model)
+
+    def _keep(self, model: keras.Model | LeanHead) -> Keeper:
+        """Bring a model to where a checkpoint left it, if there is one."""
         keeper = Keeper(self._spec, self._data, model, self.elapsed)
         found = keeper.find()
         if found is not None:
@@ -105,8 +116,13 @@ class Course:
         brief = replace(
             self._spec, fit=fixed, epochs=WARM_UP_EPOCHS, patience=WARM_UP_EPOCHS, accumulate=1
         )
-        _compile(network.head, brief)
-        self._fit_on(network.head, features, brief, Silent(self._talk), None)
+        lean = make_lean(network.head, brief)
+        if lean is None:
+            _compile(network.head, brief)
+            self._fit_on(network.head, features, brief, Silent(self._talk), None)
+        else:
+            self._fit_on(lean, features, brief, Silent(self._talk), None)
+            network.head.set_weights(lean.get_weights())
 
     def _patience(self) -> int:
         if self._spec.train != "scratch":
@@ -117,7 +133,7 @@ class Course:
 
     def _fit_on(
         self,
-        model: keras.Model,
+        model: keras.Model | LeanHead,
         source: npt.NDArray[Any],
         spec: TrialSpec,
         talk: Talk,

@@ -110,6 +110,8 @@ class ModelState:
 
 
 def _value(variable: Any) -> npt.NDArray[Any]:
+    if not isinstance(variable, keras.Variable):
+        return np.asarray(variable)  # of a `LeanHead`
     return np.asarray(keras.ops.convert_to_numpy(variable))
 
 

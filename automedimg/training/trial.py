@@ -16,7 +16,7 @@ from automedimg.contracts import TrialSpec
 from automedimg.data import files
 from automedimg.evaluation.scores import validation_scores
 from automedimg.registry import Catalog
-from automedimg.training.assembly import Assembly
+from automedimg.training.assembly import Assembly, Shelf
 from automedimg.training.backend import make_deterministic
 from automedimg.training.batches import predict_rows
 from automedimg.training.course import Course
@@ -37,10 +37,14 @@ class Trial:
         spec: What to train. Its time limit is that of what is left.
         data: The images.
         catalog: Where components and metrics come from.
+        shelf: Of the worker, where a frozen backbone may be found.
     """
 
-    def __init__(self, spec: TrialSpec, data: TrialData, catalog: Catalog) -> None:
+    def __init__(
+        self, spec: TrialSpec, data: TrialData, catalog: Catalog, shelf: Shelf | None = None
+    ) -> None:
         self._spec, self._data, self._catalog = spec, data, catalog
+        self._shelf = shelf or Shelf()
 
     def run(self, talk: TrialTalk) -> dict[str, Any]:
         """Train, score, and save what the orchestrator wants kept.
@@ -55,7 +59,7 @@ class Trial:
             OSError: what came out of it can't be written.
         """
         make_deterministic(self._spec.seed)
-        parts = Assembly(self._spec, self._data, self._catalog, talk)
+        parts = Assembly(self._spec, self._data, self._catalog, talk, self._shelf)
         metric = self._catalog.metrics.get(self._data.context.metric)
         course = Course(self._spec, self._data, metric, parts, talk)
         fit = course.run()

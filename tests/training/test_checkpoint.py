@@ -146,7 +146,7 @@ def spec_changes() -> dict[str, dict[str, Any]]:
 @pytest.fixture
 def prepared(keras: Any, tmp_path: Path) -> Any:
     """Makes a compiled network and the keeper of its checkpoints, which writes one."""
-    from automedimg.training.assembly import Assembly
+    from automedimg.training.assembly import Assembly, Shelf
     from automedimg.training.course import _compile
     from automedimg.training.keeper import Keeper
     from automedimg.training.trial_data import TrialData
@@ -156,7 +156,7 @@ def prepared(keras: Any, tmp_path: Path) -> Any:
     def make(spec: Any, context: RunContext = context) -> Any:
         make_deterministic(spec.seed)
         data = TrialData(context, "stretch")
-        network = Assembly(spec, data, load_catalog(), Line()).network()
+        network = Assembly(spec, data, load_catalog(), Line(), Shelf()).network()
         model = network.for_training(0.5, spec.seed)
         _compile(model, spec)
         return model, Keeper(spec, data, model, lambda: 0.0)
