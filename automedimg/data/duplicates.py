@@ -3,9 +3,10 @@
 A copy is the same picture with its contrast, brightness or gamma changed, saved again as JPEG,
 resized, flipped, turned, or with up to 10 % cropped off each side and stretched back. Candidates
 come from what whole pictures show and from the spots that two pictures share; a correlation of
-fine details, laid over each other where one is a crop, decides. The thresholds were chosen by
-looking at pairs on both sides of them; `tests/bench/duplicates_quality.py` measures what they find
-and what they merge wrongly, `tests/bench/duplicates_scale.py` how long that takes.
+fine details, laid over each other where one is a crop, decides; where small files left few details,
+more of them must agree, or broad structure as well. The thresholds were chosen by looking at pairs
+on both sides of them; `tests/bench/duplicates_quality.py` measures what they find and what they
+merge wrongly, `tests/bench/duplicates_scale.py` how long that takes.
 """
 
 from __future__ import annotations
@@ -66,8 +67,9 @@ def find_copies(
             map is read piece by piece.
         symmetries: Which turned copies to look for: none, flips (left-right, top-bottom, both),
             or all, which adds quarter turns and transposes.
-        min_correlation: Correlation of the details of a copy, in (0, 1]. Different patients stay
-            below 0.45 on brain MRI at full size; 28 x 28 chest X-rays reach 0.71.
+        min_correlation: Correlation of the details of a copy, in (0, 1], where details are fine.
+            Different patients stay below 0.45 on brain MRI at full size; 28 x 28 chest X-rays reach
+            0.71, and pictures as coarse as that must correlate by 0.78 to 0.96 or be alike broadly.
         min_aligned: The same once one picture was laid over the other, which helps strangers too.
         min_coarse: Dot product of the coarse vectors from which a pair is looked at, in (0, 1].
         progress: Called with the number of pictures gone over, the longest step for few pictures.

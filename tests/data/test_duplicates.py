@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.ndimage import gaussian_filter, zoom
 
 from automedimg.data.copy_turns import turn
 from automedimg.data.duplicates import Symmetries, connected_groups, find_copies
-from automedimg.data.similarity import detail_correlation, detail_of
+from automedimg.data.similarity import broad_detail_of, detail_correlation, detail_of, fineness
 
 Thumbs = npt.NDArray[np.uint8]
 
@@ -115,6 +119,95 @@ def test_crops_are_found_however_they_lie(sides: tuple[float, ...], number: int)
     pairs = find_copies(thumbs, symmetries="all")
     assert pairs.tolist() == [[i, i + 12] for i in range(12)]
     assert bool(len(find_copies(thumbs, symmetries="flips"))) == (number < 4)
+
+
+def small_files(num: int, seed: int, side: int = 28) -> npt.NDArray[np.float64]:
+    """Pictures of few pixels with more power in broad structure, as films have."""
+    noise = np.random.default_rng(seed).normal(size=(num, side, side))
+    width = np.hypot(*np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side)))
+    width[0, 0] = 1 / side
+    films: npt.NDArray[np.float64] = np.fft.ifft2(np.fft.fft2(noise) / width**1.5).real
+    films -= films.mean(axis=(1, 2), keepdims=True)
+    return 128 + films * (30 / films.std(axis=(1, 2), keepdims=True))
+
+
+def resized(picture: Thumbs, side: int) -> Thumbs:
+    how = Image.Resampling.BICUBIC if side > len(picture) else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(picture).resize((side, side), how))
+
+
+def saved_as_jpeg(picture: Thumbs, quality: int) -> Thumbs:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+@pytest.mark.parametrize("change", ["jpeg", "halved"])
+def test_small_files_are_known_by_broad_structure(change: str) -> None:
+    films = grey(small_files(40, 0))
+    changed = [saved_as_jpeg(f, 30) if change == "jpeg" else resized(f, 14) for f in films]
+    thumbs = np.stack([resized(film, 64) for film in [*films, *changed]])
+    detail = detail_of(thumbs)
+    assert detail_correlation(detail[:40], detail[40:]).max() < 0.66
+    pairs = find_copies(thumbs)
+    assert len(pairs) >= 28
+    assert (pairs[:, 1] - pairs[:, 0] == 40).all()
+
+
+def almost_alike(num: int) -> Thumbs:
+    """Strangers of 14 pixels that have most of what is left of them in common."""
+    shared = small_files(1, 7) - 128
+    films = grey(128 + 0.9 * shared + 0.65 * (small_files(num, 8) - 128))
+    return np.stack([resized(resized(film, 14), 64) for film in films])
+
+
+def test_the_less_detail_there_is_the_more_of_it_must_agree() -> None:
+    thumbs = almost_alike(40)
+    detail = detail_of(thumbs)
+    first, second = np.triu_indices(40, 1)
+    assert np.median(detail_correlation(detail[first], detail[second])) > 0.66
+    assert len(find_copies(thumbs)) == 0
+
+
+def test_crops_of_small_files_must_agree_in_more_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    thumbs = almost_alike(40)
+    crops = [resized(resized(thumb[2:-2, 2:-2], 14), 64) for thumb in thumbs]
+    thumbs = np.stack([*thumbs[:20], *crops[20:]])
+    assert len(find_copies(thumbs)) == 0
+    # They are looked at closely, and fit: only their few details speak against them.
+    monkeypatch.setattr("automedimg.data.copy_confirm._DEMANDED", (0.0,) * 4)
+    monkeypatch.setattr("automedimg.data.copy_confirm._BROAD_LEAST", 1.1)
+    assert len(find_copies(thumbs, min_correlation=1.0)) > 0
+
+
+def test_fine_details_need_no_broad_structure() -> None:
+    first, second = small_files(2, 30, 64) - 128
+    thumbs = grey(128 + np.stack([first, 0.78 * first + 0.62 * second]))
+    detail, broad = detail_of(thumbs), broad_detail_of(thumbs)
+    assert 0.67 < detail_correlation(detail[:1], detail[1:])[0] < 0.78
+    assert detail_correlation(broad[:1], broad[1:])[0] < 0.9
+    assert len(find_copies(thumbs)) == 1
+
+
+def test_fineness_tells_how_many_pixels_a_file_had() -> None:
+    noise = np.random.default_rng(0).normal(size=(3, 64, 64))
+    np.testing.assert_allclose(fineness(noise), 2.0, atol=0.1)
+    assert fineness(np.zeros((2, 64, 64))).tolist() == [0.0, 0.0]
+    large = grey(small_files(20, 1, 128))
+    seen = [
+        fineness(detail_of(np.stack([resized(resized(film, side), 64) for film in large])))
+        for side in (128, 40, 28, 14)
+    ]
+    for finer, coarser in pairwise(seen):
+        assert finer.min() > coarser.max()
+
+
+def test_flat_areas_leave_fineness_as_it_is() -> None:
+    whole = pictures(5, 31)
+    half = whole.copy()
+    half[:, 32:] = 20
+    before, after = fineness(detail_of(grey(whole))), fineness(detail_of(grey(half)))
+    np.testing.assert_allclose(before, after, rtol=0.15)
 
 
 def test_blank_patches_with_a_speck_are_not_merged() -> None:
