@@ -14,7 +14,20 @@ from typing import TYPE_CHECKING, Any
 from automedimg.version import __version__
 
 if TYPE_CHECKING:
-    from automedimg.api import audit, explain, open_run, predict, report, resume, search, split
+    from automedimg.api import (
+        audit,
+        cache_clear,
+        cache_entries,
+        cache_limit,
+        cache_verify,
+        explain,
+        open_run,
+        predict,
+        report,
+        resume,
+        search,
+        split,
+    )
     from automedimg.errors import AutomedimgError
     from automedimg.run import Run
 
@@ -23,6 +36,10 @@ __all__ = [
     "Run",
     "__version__",
     "audit",
+    "cache_clear",
+    "cache_entries",
+    "cache_limit",
+    "cache_verify",
     "explain",
     "open_run",
     "predict",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from automedimg.caching import cache_clear, cache_entries, cache_limit, cache_verify
 from automedimg.contracts import Event, Notice
 from automedimg.errors import AutomedimgError
 from automedimg.registry import Catalog, load_catalog
@@ -461,6 +462,10 @@ __all__ = [
     "AutomedimgError",
     "Run",
     "audit",
+    "cache_clear",
+    "cache_entries",
+    "cache_limit",
+    "cache_verify",
     "explain",
     "open_run",
     "predict",

@@ -24,6 +24,7 @@ COMMANDS = {
     "report": "Write the HTML report of a run.",
     "tasks": "List the tasks, or show one.",
     "plugins": "List the plugins, or check one.",
+    "cache": "List, verify, clear or limit what is kept between searches.",
 }
 
 

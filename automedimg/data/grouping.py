@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from automedimg.contracts import Record
-from automedimg.data import files
+from automedimg.data import caches, files
 from automedimg.data.duplicates import Symmetries, connected_groups, find_copies
 from automedimg.data.splits import IntArray
 
-VERSION = 1
+VERSION = 2
 """Raised whenever other copies would be found."""
 
 
@@ -50,6 +50,7 @@ class Copies:
         rows: Which of them count, int64 (N,), ascending; None takes all. The others must be blank:
             they are passed over without a copy of the rest being made.
         progress: Called with the number of pictures gone over.
+        note: Hears what is damaged, what can't be kept, and that another process is waited for.
     """
 
     def __init__(
@@ -60,9 +61,11 @@ class Copies:
         *,
         rows: IntArray | None = None,
         progress: Callable[[int], None] | None = None,
+        note: Callable[[str], None] | None = None,
     ) -> None:
         self._thumbnails, self._folder, self._key = thumbnails, folder, key
         self._rows, self._progress = rows, progress
+        self._note = note or (lambda _: None)
 
     def pairs(self, symmetries: Symmetries) -> IntArray:
         """Return pairs i < j of copies among those that count, int64 (P, 2).
@@ -80,16 +83,41 @@ class Copies:
             return self._find(symmetries)
         name = f"{self._key}-{len(self._thumbnails)}-{symmetries}-v{VERSION}.npy"
         path = files.make_folder(self._folder) / name
+        known = self._open(path)
+        if known is not None:
+            return known
+        waits = caches.Once(self._note, "another process is looking for copies: waiting for it")
+        with caches.computing(path, waits):
+            known = self._open(path)
+            if known is not None:
+                return known
+            if path.exists():
+                fault = caches.fault(path, deep=True)
+                self._note(f"`{path}` in the cache is damaged and is made again: {fault}")
+            found = self._find(symmetries)
+            self._keep(path, found, symmetries)
+        return found
+
+    def _open(self, path: Path) -> IntArray | None:
+        """Pairs that were found before; None if they were not, or are damaged."""
+        if caches.fault(path, deep=True):
+            return None
         try:
             known: IntArray = np.load(path, allow_pickle=False)
-            if known.dtype == np.int64 and known.ndim == 2 and known.shape[1] == 2:
-                return known
-        except (OSError, EOFError, ValueError):
-            pass  # not looked for yet, or damaged
-        found = self._find(symmetries)
-        with files.replacing(path) as temporary:
-            np.save(temporary, found)
-        return found
+        except OSError:
+            return None  # cleared meanwhile
+        caches.note_time(path)
+        return known
+
+    def _keep(self, path: Path, found: IntArray, symmetries: Symmetries) -> None:
+        about = {
+            "what": f"{len(found)} pairs of {len(self._thumbnails)} images, turns: {symmetries}"
+        }
+        try:
+            with caches.writing(path, about) as temporary:
+                np.save(temporary, found)
+        except OSError as error:
+            self._note(f"the pairs of copies can't be kept for the next time: {error}")
 
     def _find(self, symmetries: Symmetries) -> IntArray:
         return find_copies(self._thumbnails, symmetries=symmetries, progress=self._progress)

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from automedimg.data import decoding, files, forming
+from automedimg.data import cache_folders, caches, decoding, forming, pixel_files
 from automedimg.data import scan as scans
 from automedimg.data.decoding import Formed, Item, Wanted
 from automedimg.data.preprocessing import Preprocessing
 from automedimg.data.scan import Scan
-from automedimg.errors import DataError
 
 VERSION = 2
 """Raised whenever reading or forming would give other pixels or facts for the same file."""
 
-STALE_S = 86_400
-"""Age at which a half-made cache is a killed process's, and is removed."""
-
 Progress = Callable[[int], None]
+Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +35,14 @@ class PixelCache:
         scan_folder: Holds the table and ``thumbnails.npy``.
         images: By name of the preprocessing, the file of the pixels: uint8, or uint16 if any is
             deeper than 8 bits, (N, size, size, C); rows of unreadable images are zero.
+        use: Keeps all of it from being cleared while this object lives.
     """
 
     key: str
     scan: Scan
     scan_folder: Path
     images: Mapping[str, Path]
+    use: caches.Use | None = field(default=None, compare=False, repr=False)
 
     def thumbnails(self) -> npt.NDArray[np.uint8]:
         """The grey thumbnails, uint8 (N, 64, 64)."""
@@ -63,31 +58,88 @@ def open_pixels(
     wanted: Wanted,
     *,
     progress: Progress | None = None,
+    note: Note | None = None,
 ) -> PixelCache:
     """Return the decoded images, decoding them only if nobody has yet.
+
+    What is damaged is made again. Where another process is making the same, this one waits for it.
 
     Args:
         items: The images; those of one file stand together.
         cache: The folder of the caches; runs and processes share it.
         wanted: Size, channels and preprocessings.
         progress: Called with the number of images decoded so far.
+        note: Hears what is damaged, and that another process is waited for.
+    Raises:
+        ConfigurationError: ``$AUTOMEDIMG_CACHE_LIMIT`` is no size.
+        DataError: there is no room for the pixels.
+        RunError: the folder can't be written to.
     """
+    limit = caches.wanted_limit()
+    plan = _plan(items, cache, wanted)
+    note = note or (lambda _: None)
+    # Before it is looked at: what is used is not cleared.
+    use = caches.Use(cache, [*plan.entries, *cache_folders.sources(plan.digests, cache)])
+    scan, missing = _look(plan)
+    if scan is None or missing:
+        scan = _make(plan, progress or (lambda _: None), note)
+        caches.keep_within(cache, limit)
+    for entry in plan.entries:
+        caches.note_time(entry)
+    images = {way.name: folder / "images.npy" for way, folder in plan.folders.items()}
+    return PixelCache(plan.key, scan, plan.scan_folder, images, use)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is wanted of which images, and where it stands."""
+
+    items: Sequence[Item]
+    digests: Mapping[Path, str]
+    wanted: Wanted
+    key: str
+    scan_folder: Path
+    folders: Mapping[Preprocessing, Path]
+
+    @property
+    def entries(self) -> list[Path]:
+        return [self.scan_folder, *self.folders.values()]
+
+
+def _plan(items: Sequence[Item], cache: Path, wanted: Wanted) -> _Plan:
     digests = _file_digests(items)
     key = _hash(f"v{VERSION}", *(f"{digests[path]}#{part}" for path, part in items))
-    scan_folder = cache / "scans" / key
-    scan = _open_scan(scan_folder, len(items))
     folders = {
         way: cache / "pixels" / _hash(key, f"{wanted.size}x{wanted.channels}", way.name)
         for way in wanted.ways
     }
-    missing = tuple(way for way in wanted.ways if not _is_whole(folders[way], len(items), wanted))
-    if missing or scan is None:
-        brief = Wanted(wanted.size, wanted.channels, missing)
-        made = {way: folders[way] for way in missing}
-        scan = _build(items, digests, brief, scan_folder, made, progress or (lambda _: None))
-    return PixelCache(
-        key, scan, scan_folder, {way.name: folders[way] / "images.npy" for way in wanted.ways}
-    )
+    return _Plan(items, digests, wanted, key, cache / "scans" / key, folders)
+
+
+def _look(plan: _Plan) -> tuple[Scan | None, tuple[Preprocessing, ...]]:
+    """What is there: the table, or None, and the preprocessings whose pixels are missing."""
+    missing = tuple(way for way, folder in plan.folders.items() if not _is_whole(folder, plan))
+    return _open_scan(plan.scan_folder, len(plan.items)), missing
+
+
+def _make(plan: _Plan, progress: Progress, note: Note) -> Scan:
+    """Make what is missing, unless another process is at it: then wait, and look again."""
+    waits = caches.Once(note, "another process is reading the same images: waiting for it")
+    with caches.computing(plan.scan_folder, waits):
+        scan, missing = _look(plan)
+        if scan is not None and not missing:
+            return scan
+        lacking = [plan.folders[way] for way in missing]
+        for entry in lacking if scan is not None else [plan.scan_folder, *lacking]:
+            if entry.exists():
+                fault = caches.fault(entry, deep=False) or "it can't be read"
+                note(f"`{entry}` in the cache is damaged and is made again: {fault}")
+        try:
+            return _build(plan, missing, progress)
+        except OSError as error:
+            if told := pixel_files.explained(error, plan.scan_folder.parent.parent):
+                raise told from error
+            raise
 
 
 def _hash(*parts: str) -> str:
@@ -112,58 +164,51 @@ def _digest(path: Path) -> str:
 
 
 def _open_scan(folder: Path, num: int) -> Scan | None:
-    """Open a table with its thumbnails; a damaged one is removed, to be made again."""
-    if not folder.is_dir():
-        return None
+    """Open a table whose thumbnails are there, too; None if anything is wrong with them."""
     try:
-        thumbnails = np.load(folder / "thumbnails.npy", mmap_mode="r", allow_pickle=False)
         side = forming.THUMBNAIL
-        if (thumbnails.shape, thumbnails.dtype) == ((num, side, side), np.uint8):
-            return scans.load(folder, num)
-    except Exception:  # noqa: BLE001, S110 - whatever is wrong with it, it is made again
-        pass
-    shutil.rmtree(folder, ignore_errors=True)
-    return None
+        if not caches.is_whole(folder) or _shape(folder / "thumbnails.npy") != (num, side, side):
+            return None
+        return scans.load(folder, num)
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, it is made again
+        return None
 
 
-def _is_whole(folder: Path, num: int, wanted: Wanted) -> bool:
-    """Whether the pixels are there and sound; damaged ones are removed, to be made again."""
-    if not folder.is_dir():
-        return False
+def _is_whole(folder: Path, plan: _Plan) -> bool:
+    """Whether the pixels are there and sound."""
+    wanted = plan.wanted
+    shape = (len(plan.items), wanted.size, wanted.size, wanted.channels)
     try:
-        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-        if images.shape == (num, wanted.size, wanted.size, wanted.channels) and images.dtype in (
-            np.uint8,
-            np.uint16,
-        ):
-            return True
-    except (OSError, EOFError, ValueError):
-        pass
-    shutil.rmtree(folder, ignore_errors=True)
-    return False
+        return caches.is_whole(folder) and _shape(folder / "images.npy") == shape
+    except (OSError, ValueError):
+        return False
 
 
-def _build(
-    items: Sequence[Item],
-    digests: Mapping[Path, str],
-    wanted: Wanted,
-    scan_folder: Path,
-    folders: Mapping[Preprocessing, Path],
-    progress: Progress,
-) -> Scan:
+def _shape(path: Path) -> tuple[int, ...]:
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    return tuple(array.shape)
+
+
+def _build(plan: _Plan, missing: Sequence[Preprocessing], progress: Progress) -> Scan:
     """Decode each image once, into its table row and all the squares that are missing."""
-    with _making(scan_folder) as scan_home, _making_all(list(folders.values())) as homes:
+    num, side = len(plan.items), forming.THUMBNAIL
+    wanted = Wanted(plan.wanted.size, plan.wanted.channels, tuple(missing))
+    folders = [plan.folders[way] for way in missing]
+
+    def has_scan() -> bool:
+        return _open_scan(plan.scan_folder, num) is not None
+
+    with (
+        cache_folders.making(plan.scan_folder, has_scan) as home,
+        _making_all(folders, lambda folder: _is_whole(folder, plan)) as homes,
+    ):
         writer = scans.ScanWriter()
-        num, side = len(items), forming.THUMBNAIL
-        thumbnails = np.lib.format.open_memmap(
-            scan_home / "thumbnails.npy", "w+", np.uint8, (num, side, side)
-        )
-        _reserve(scan_home / "thumbnails.npy")
-        squares = [_Squares(home, num, wanted) for home in homes]
-        for row, formed in enumerate(decoding.form_all(items, wanted)):
-            path, part = items[row]
+        thumbnails = pixel_files.create(home / "thumbnails.npy", np.uint8, (num, side, side))
+        squares = [pixel_files.Squares(folder, num, wanted) for folder in homes]
+        for row, formed in enumerate(decoding.form_all(plan.items, wanted)):
+            path, part = plan.items[row]
             # Two images of one file are equal by their pixels only.
-            writer.add(formed, "" if part else digests[path])
+            writer.add(formed, "" if part else plan.digests[path])
             if isinstance(formed, Formed):
                 thumbnails[row] = formed.thumbnail
                 for square, levels in zip(squares, formed.squares, strict=True):
@@ -173,78 +218,29 @@ def _build(
         for square in squares:
             square.close()
         scan = writer.finish()
-        scans.save(scan_home, scan)
+        scans.save(home, scan)
+        _seal_all(plan, missing, home, homes)
     return scan
 
 
-class _Squares:
-    """A file of pixels on its way; it becomes 16-bit with the first image that needs it."""
-
-    def __init__(self, home: Path, num: int, wanted: Wanted) -> None:
-        self._path = home / "images.npy"
-        self._shape = (num, wanted.size, wanted.size, wanted.channels)
-        self._array: np.memmap[Any, Any] = self._open(self._path, np.uint8)
-
-    def put(self, row: int, levels: forming.Levels) -> None:
-        """Write one image."""
-        if levels.dtype == np.uint16 and self._array.dtype == np.uint8:
-            self._deepen(row)
-        scale = self._array.dtype == np.uint16 and levels.dtype == np.uint8
-        self._array[row] = levels.astype(np.uint16) * 257 if scale else levels
-
-    def close(self) -> None:
-        """Bring it to the disk."""
-        self._array.flush()
-
-    def _open(self, path: Path, dtype: type) -> np.memmap[Any, Any]:
-        array = np.lib.format.open_memmap(path, "w+", dtype, self._shape)
-        _reserve(path)
-        return array
-
-    def _deepen(self, rows: int) -> None:
-        deep = self._open(self._path.with_name("deep.npy"), np.uint16)
-        for start in range(0, rows, 1024):
-            stop = min(start + 1024, rows)
-            deep[start:stop] = self._array[start:stop].astype(np.uint16) * 257
-        self._array = deep
-        self._path.with_name("deep.npy").replace(self._path)
+def _seal_all(
+    plan: _Plan, missing: Sequence[Preprocessing], home: Path, homes: Sequence[Path]
+) -> None:
+    whose = cache_folders.of_images([path for path, _ in plan.items])
+    caches.seal(home, {"what": whose})
+    size, channels = plan.wanted.size, plan.wanted.channels
+    for way, folder in zip(missing, homes, strict=True):
+        caches.seal(folder, {"what": f"{whose}, {size}x{size}x{channels}, {way.name}"})
 
 
 @contextmanager
-def _making_all(folders: Sequence[Path]) -> Iterator[list[Path]]:
+def _making_all(folders: Sequence[Path], is_sound: Callable[[Path], bool]) -> Iterator[list[Path]]:
     if not folders:
         yield []
         return
-    with _making(folders[0]) as first, _making_all(folders[1:]) as others:
-        yield [first, *others]
-
-
-@contextmanager
-def _making(folder: Path) -> Iterator[Path]:
-    """Give a folder of another name, renamed in the end: two processes can't harm each other."""
-    files.make_folder(folder.parent)
-    for old in folder.parent.glob(".*-*"):
-        if time.time() - old.stat().st_mtime > STALE_S:
-            shutil.rmtree(old, ignore_errors=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    try:
-        yield temporary
-        try:
-            temporary.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else it was there, or another process was faster
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _reserve(path: Path) -> None:
-    """Take a file's space on the disk now: a full disk would kill the process in a memory map."""
-    try:
-        files.reserve(path)
-    except OSError as error:
-        needed = path.stat().st_size / 1e6
-        raise DataError(
-            f"the pixel cache needs {needed:.0f} MB in `{path.parent.parent}`: {error.strerror}",
-            "free some space, or name another folder with --cache-dir",
-        ) from error
+    first = folders[0]
+    with (
+        cache_folders.making(first, lambda: is_sound(first)) as home,
+        _making_all(folders[1:], is_sound) as others,
+    ):
+        yield [home, *others]

@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from automedimg.contracts import DatasetSpec, Record, SetAside, StageAdvanced, StageStarted
+from automedimg.contracts import (
+    DatasetSpec,
+    Notice,
+    Record,
+    SetAside,
+    StageAdvanced,
+    StageStarted,
+)
 from automedimg.contracts.events import Event
 from automedimg.data import audit, finding, notices, pixels, splits
 from automedimg.data.decoding import Wanted
@@ -110,6 +117,7 @@ def prepare(
         decoded.key,
         rows=rows,
         progress=lambda done: listener(StageAdvanced(done)),
+        note=lambda text: listener(Notice(text)),
     )
     grouping = find_groups(records, digests, copies)
     external = rows >= len(listing.records) - listing.num_external
@@ -144,7 +152,11 @@ def _read_pixels(
     number = len(listing.records)
     listener(StageStarted(f"reading {number} images in {listing.root}", number))
     return pixels.open_pixels(
-        listing.items(), cache, wanted, progress=lambda done: listener(StageAdvanced(done))
+        listing.items(),
+        cache,
+        wanted,
+        progress=lambda done: listener(StageAdvanced(done)),
+        note=lambda text: listener(Notice(text)),
     )
 
 

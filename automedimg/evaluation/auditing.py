@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from automedimg.contracts import DatasetSpec, Event, StageStarted
-from automedimg.data import files
+from automedimg.data import caches, files
 from automedimg.data.notices import leak_in_words
 from automedimg.data.prepare import PreparedData
 from automedimg.data.scan import describe_columns
@@ -17,6 +18,9 @@ from automedimg.evaluation.shortcuts import find_shortcuts
 
 ALARMING = ("strong", "clear")
 """Levels of a shortcut that are said before anything else."""
+
+PARTS = {"auc", "level", "reason", "verdict"}
+"""What any kept measurement says."""
 
 VERSION = 2
 """Raised whenever shortcuts are measured in another way."""
@@ -85,9 +89,12 @@ def _shortcut(data: PreparedData, num_classes: int, cache: Path) -> dict[str, An
     path = files.make_folder(cache / "audits") / f"{key.hexdigest()[:24]}.json"
     try:
         known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return known
-    except (OSError, ValueError):
-        pass  # not measured yet
+        if PARTS <= known.keys():
+            caches.note_time(path)
+            return known
+    except (AttributeError, OSError, ValueError):
+        pass  # not measured yet, or damaged
     shortcut = find_shortcuts(columns, data.labels, data.groups, num_classes)
-    files.write_json(path, shortcut)
+    with suppress(OSError):  # a full disk costs the next audit a few seconds, not this one its end
+        files.write_json(path, shortcut)
     return shortcut

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 from data_images import picture
 
 from automedimg.contracts import Record
-from automedimg.data import grouping
+from automedimg.data import caches, grouping
 from automedimg.data.duplicates import Symmetries
 from automedimg.data.grouping import Copies, Grouping, find_groups
 
@@ -95,7 +98,7 @@ def test_copies_are_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     np.testing.assert_array_equal(first, again)
     assert searched == ["all"]
     assert Copies(thumbnails, tmp_path / "copies", "k").pairs("none").tolist() == []
-    (kept,) = (tmp_path / "copies").glob("*-all-*")
+    (kept,) = (tmp_path / "copies").glob("*-all-*.npy")
     kept.write_bytes(b"torn")
     np.testing.assert_array_equal(Copies(thumbnails, tmp_path / "copies", "k").pairs("all"), first)
     assert searched == ["all", "none", "all"]
@@ -110,3 +113,79 @@ def test_rows_that_do_not_count_are_passed_over(tmp_path: Path) -> None:
         copies = Copies(thumbnails, folder, rows=np.array([0, 3, 4]), progress=heard.append)
         assert copies.pairs("all").tolist() == [[0, 2]]
     assert heard[-1] == 3
+
+
+def test_damaged_pairs_are_found_again_with_a_word(tmp_path: Path) -> None:
+    thumbnails = np.stack([picture(0), picture(0)[:, ::-1], picture(1)])
+    heard: list[str] = []
+
+    def pairs() -> list[list[int]]:
+        found = Copies(thumbnails, tmp_path / "copies", "k", note=heard.append).pairs("all")
+        return np.asarray(found).tolist()  # type: ignore[no-any-return]
+
+    assert pairs() == [[0, 1]]
+    assert heard == []
+    (kept,) = (tmp_path / "copies").glob("*.npy")
+    (seal,) = (tmp_path / "copies").glob("*.npy.json")
+    wrong = [np.zeros((1, 2), np.float64), np.array([[0, 2]]), np.array([[0, 1], [0, 2]])]
+    for number, array in enumerate(wrong, start=1):
+        np.save(kept, array)  # sound files, but not what was found
+        assert pairs() == [[0, 1]]
+        assert len(heard) == number
+    for path in (kept, seal):
+        content = path.read_bytes()
+        for cut in (0, 1, 60, len(content) - 1):
+            path.write_bytes(content[:cut])
+            assert pairs() == [[0, 1]]
+        header = content[: len(content) // 2] + bytes(len(content) - len(content) // 2)
+        for damage in (bytes(len(content)), header, b"PK\x03\x04" + content[4:]):
+            path.write_bytes(damage)
+            assert pairs() == [[0, 1]]
+    assert len(heard) == 16  # a seal whose last line break is missing says all that it said
+    assert all("damaged and is made again" in words for words in heard)
+    assert caches.fault(kept, deep=True) == ""
+
+
+def test_pairs_that_can_not_be_kept_are_used_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    thumbnails = np.stack([picture(0), picture(0)[:, ::-1], picture(1)])
+    heard: list[str] = []
+    copies = Copies(thumbnails, tmp_path / "copies", "k", note=heard.append)
+    assert copies.pairs("all").tolist() == [[0, 1]]
+    assert "No space left" in heard[0]
+    assert list((tmp_path / "copies").iterdir()) == []
+
+
+def test_two_that_look_for_the_same_copies_look_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thumbnails = np.stack([picture(0), picture(0)[:, ::-1], picture(1)])
+    searched: list[int] = []
+    real = grouping.find_copies
+
+    def slow(*arguments: Any, **settings: Any) -> Any:
+        searched.append(1)
+        time.sleep(1.5)
+        return real(*arguments, **settings)
+
+    monkeypatch.setattr(grouping, "find_copies", slow)
+    heard: list[str] = []
+    found: list[Any] = []
+
+    def look() -> None:
+        copies = Copies(thumbnails, tmp_path / "copies", "k", note=heard.append)
+        found.append(copies.pairs("all").tolist())
+
+    threads = [threading.Thread(target=look) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert found == [[[0, 1]], [[0, 1]]]
+    assert searched == [1]
+    assert heard == ["another process is looking for copies: waiting for it"]

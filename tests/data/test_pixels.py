@@ -19,7 +19,7 @@ import pytest
 from data_images import deep_picture, picture, whole, write_picture
 from PIL import Image
 
-from automedimg.data import forming, pixels, reading
+from automedimg.data import cache_folders, cache_locks, forming, reading
 from automedimg.data.decoding import Item, Wanted
 from automedimg.data.pixels import PixelCache, open_pixels
 from automedimg.data.preprocessing import ALL, Preprocessing
@@ -279,26 +279,47 @@ def test_more_files_than_one_window_keep_their_order(tmp_path: Path) -> None:
     assert images[:, 0, 0, 0].tolist() == [number % 251 for number in range(300)]
 
 
-def test_two_threads_may_build_at_once(tmp_path: Path, paths: list[Path]) -> None:
-    together = threading.Barrier(2, timeout=20)
+def build_twice(paths: list[Path], cache: Path, progress: Callable[[int], None]) -> list[Any]:
+    """What two threads that build the same get, and what they hear."""
     found: list[PixelCache] = []
+    heard: list[str] = []
 
     def build() -> None:
-        def meet(done: int) -> None:
-            if done in (1, 5):  # both have begun, and neither has renamed yet
-                together.wait()
-
-        found.append(open_pixels(whole(paths), tmp_path, grey(64), progress=meet))
+        asked = grey(64)
+        found.append(open_pixels(whole(paths), cache, asked, progress=progress, note=heard.append))
 
     threads = [threading.Thread(target=build) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
-    assert len(found) == 2
-    assert_same(found[0], found[1])
-    assert np.array_equal(images_of(found[0])[3, ..., 0], picture(3))
-    assert entries(tmp_path) == names_of(found[0])
+        thread.join(60)
+    return [*found, heard]
+
+
+def test_where_locks_do_not_work_two_may_build_at_once(
+    tmp_path: Path, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_locks, "try_lock", lambda lock: None)
+    together = threading.Barrier(2, timeout=20)
+
+    def meet(done: int) -> None:
+        if done in (1, 5):  # both have begun, and neither has renamed yet
+            together.wait()
+
+    one, other, heard = build_twice(paths, tmp_path, meet)
+    assert_same(one, other)
+    assert np.array_equal(images_of(one)[3, ..., 0], picture(3))
+    assert entries(tmp_path) == names_of(one)
+    assert heard == []
+
+
+def test_who_comes_second_waits_and_decodes_nothing(
+    tmp_path: Path, paths: list[Path], decoded: list[Path]
+) -> None:
+    one, other, heard = build_twice(paths, tmp_path, lambda done: time.sleep(0.4))
+    assert_same(one, other)
+    assert len(decoded) == 5
+    assert heard == ["another process is reading the same images: waiting for it"]
 
 
 def test_two_processes_may_build_at_once(tmp_path: Path, paths: list[Path]) -> None:
@@ -375,7 +396,7 @@ def test_one_deep_image_makes_all_of_them_deep_without_loss(
         assert np.array_equal(images[row], picture(flat).astype(np.uint16) * 257)
     assert entries(tmp_path) == names_of(open_grey(mixed, tmp_path))
     folder = open_grey(mixed, tmp_path).images["stretch"].parent
-    assert [path.name for path in folder.iterdir()] == ["images.npy"]
+    assert sorted(path.name for path in folder.iterdir()) == ["images.npy", "seal.json"]
 
 
 def test_more_rows_than_a_block_are_deepened(tmp_path: Path) -> None:
@@ -424,7 +445,7 @@ def test_what_a_killed_process_left_is_removed_and_what_one_is_making_is_not(
     for folder in (old, young):
         folder.mkdir(parents=True)
         (folder / "images.npy").touch()
-    long_ago = time.time() - 2 * pixels.STALE_S
+    long_ago = time.time() - 2 * cache_folders.STALE_S
     os.utime(old, (long_ago, long_ago))
     open_grey(paths, tmp_path)
     assert not old.exists()

@@ -23,6 +23,7 @@ from automedimg.contracts import (
     StageStarted,
 )
 from automedimg.contracts.events import Event
+from automedimg.data import caches
 from automedimg.data.decoding import Wanted
 from automedimg.data.dividing import SplitRequest
 from automedimg.data.listing import list_records
@@ -412,6 +413,7 @@ def test_what_a_file_warns_of_is_told_loudly(toys: Prepare) -> None:
     told = json.loads(scan.read_text())
     told["flags"] = {"2": ["burned-in"]}
     scan.write_text(json.dumps(told))
+    caches.seal(scan.parent, {})  # else it would count as damaged
     data = toys()
     assert [w["examples"] for w in data.audit["warnings"]] == [["no/002.png"]]
     assert Notice(f"1 image(s): {FLAGS['burned-in']}", important=True) in toys.notices
