@@ -61,7 +61,7 @@ class TrialSpec:
         head_values: Values of the head's active parameters.
         fit: ``preprocessing``, ``learning_rate``, ``batch_size``, ``optimizer``,
             ``weight_decay``, ``loss``, ``sampling``, and, where they are active, ``focal_gamma``,
-            ``class_weight``, ``augmentation`` in [0, 1] and ``unfreeze`` in (0, 1].
+            ``class_weight``, ``views``, ``augmentation`` in [0, 1] and ``unfreeze`` in (0, 1].
         weights: Path of the weight file; None initialises at random.
         epochs: Most epochs to train.
         patience: Epochs without improvement after which training ends.

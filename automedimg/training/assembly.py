@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
-from automedimg.contracts import Backbone, BuiltBackbone, Head, TrialSpec
+from automedimg.contracts import Backbone, BuiltBackbone, Head, IntArray, TrialSpec
 from automedimg.registry import Catalog
-from automedimg.training.features import cached_features
+from automedimg.training.feature_files import Features
+from automedimg.training.features import FeatureCache
 from automedimg.training.network import Network
 from automedimg.training.talk import Talk
 from automedimg.training.trial_data import TrialData
@@ -62,6 +61,7 @@ class Assembly:
         self._shelf = shelf
         self._maker: Backbone = catalog.backbones.make(spec.backbone)
         self._built: BuiltBackbone | None = None
+        self._cache = FeatureCache(spec, data, self._maker, self.backbone, talk.alive)
         self._head: keras.Model | None = None
 
     @property
@@ -81,9 +81,13 @@ class Assembly:
         weights = Path(self._spec.weights) if self._spec.weights else None
         return self._maker.build(shape, self._spec.backbone_values, weights)
 
-    def features(self) -> npt.NDArray[np.float32]:
+    def features(self) -> Features:
         """The backbone's features of all rows of the pixel cache, float32 (N, D)."""
-        return cached_features(self._spec, self._data, self._maker, self.backbone, self._talk.alive)
+        return self._cache.plain()
+
+    def views(self, rows: IntArray, num: int) -> list[Features]:
+        """Its features of some rows, changed at random in so many ways; float32 (M, D) each."""
+        return [self._cache.view(rows, number) for number in range(1, num + 1)]
 
     def head(self, num_features: int) -> keras.Model:
         """Features (N, D) to logits (N, K)."""

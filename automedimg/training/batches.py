@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -31,6 +31,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         seed: Of the order; epoch e, counted from 1, uses (seed, e).
         sampling: Which rows an epoch shows; one of `sampling.SAMPLINGS`.
         steps: How many steps share an update's rows; one of those is then what Keras calls a batch.
+        views: Other inputs for the same rows, in their order. Epochs take turns: the first shows
+            `source`, the next the first view, and so on.
 
     Whoever trains calls `begin` at the beginning of each epoch. Keras's own `on_epoch_end` is of no
     use: it comes once too often, before the first epoch, and a fit may begin with a later one.
@@ -46,6 +48,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         seed: int,
         sampling: str = "none",
         steps: int = 1,
+        views: Sequence[npt.NDArray[Any]] = (),
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         # A plain view: each look into a `memmap` would make another one.
@@ -54,6 +57,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._targets = np.eye(len(weights), dtype=np.float32)
         self._batch_size, self._seed, self._steps = batch_size, seed, steps
         self._sampling, self._size = sampling, epoch_size(labels, sampling)
+        self._views, self._shown = [np.asarray(view) for view in views], 0
         self.begin(1)
 
     def __len__(self) -> int:
@@ -64,12 +68,18 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         whole = self._order[batch * self._batch_size : (batch + 1) * self._batch_size]
         places, factors = deal(len(whole), self._steps, step)
         chosen = whole[places]
-        inputs = grey_levels(self._source[self._rows[chosen]])
+        inputs = grey_levels(self._inputs(chosen))
         labels = self._labels[chosen]
         return inputs, self._targets[labels], self._weights[labels] * factors
 
+    def _inputs(self, chosen: IntArray) -> npt.NDArray[Any]:
+        if self._shown == 0:
+            return self._source[self._rows[chosen]]
+        return self._views[self._shown - 1][chosen]
+
     def begin(self, epoch: int) -> None:
         """Draw the rows of an epoch, counted from 1, and their order."""
+        self._shown = (epoch - 1) % (len(self._views) + 1)
         self._order = draw_epoch(self._labels, self._sampling, self._seed, epoch)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -81,14 +82,15 @@ class Course:
         if self._spec.weights is None:
             self._parts.backbone()  # first of all: the seed has to give it the same weights again
         features = self._parts.features()
+        views = self._parts.views(self._train.rows, int(self._spec.fit.get("views", 1)) - 1)
         # Whether the features were there already must not show: start the seed's draws anew.
         make_deterministic(self._spec.seed)
         head = self._parts.head(features.shape[1])
         lean = make_lean(head, self._spec)
         if lean is None:
-            return self._fit_on(head, features, self._spec, self._talk, self._prepare(head))
+            return self._fit_on(head, features, self._spec, self._talk, self._prepare(head), views)
         spec = replace(self._spec, accumulate=1)  # it is small: there is nothing to save
-        fit = self._fit_on(lean, features, spec, self._talk, self._keep(lean))
+        fit = self._fit_on(lean, features, spec, self._talk, self._keep(lean), views)
         head.set_weights(lean.get_weights())
         return fit
 
@@ -138,6 +140,7 @@ class Course:
         spec: TrialSpec,
         talk: Talk,
         keeper: Keeper | None,
+        views: Sequence[npt.NDArray[Any]] = (),
     ) -> Fit:
         # Where classes are sampled to equal numbers, there is no class weight to choose.
         scheme = spec.fit.get("class_weight", "none")
@@ -150,6 +153,7 @@ class Course:
             spec.seed,
             spec.fit.get("sampling", "none"),
             _steps(spec),
+            views,
         )
         rows, at_once = self._validation.rows, max(1, PREDICTED // spec.accumulate)
         objective = Objective(

@@ -5,36 +5,32 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
-from automedimg.contracts import Backbone, BuiltBackbone, TrialSpec
-from automedimg.data import files
-from automedimg.training.batches import PREDICTED, predict_rows
+from automedimg.contracts import Backbone, BuiltBackbone, IntArray, TrialSpec
+from automedimg.data import caches, files
+from automedimg.data.levels import grey_levels
+from automedimg.training.augment import Augment
+from automedimg.training.batches import PREDICTED
+from automedimg.training.extraction import make_extractor
+from automedimg.training.feature_files import Features, sweep, write_in_parts
 from automedimg.training.trial_data import TrialData
 
-STALE_S = 6 * 3600.0
-"""Seconds after which a file that nobody has written to is nobody's."""
+VIEW_STRENGTH = 0.4
+"""Strength of the augmentation in a cached view."""
 
-CHUNK = 8192
-"""Images whose features are held in memory at once."""
+Build: TypeAlias = Callable[[], BuiltBackbone]
 
 
-def cached_features(
-    spec: TrialSpec,
-    data: TrialData,
-    backbone: Backbone,
-    build: Callable[[], BuiltBackbone],
-    alive: Callable[[], None] | None = None,
-) -> npt.NDArray[np.float32]:
-    """Return the features of every row of the pixel cache, computing them only once.
+class FeatureCache:
+    """The features that a trial's backbone gives, computed only once.
 
     Args:
         spec: Names the backbone, its values and its weights; the more steps it accumulates, the
@@ -43,57 +39,132 @@ def cached_features(
         backbone: What its factory returned; a change of its module makes the features anew.
         build: Builds it; called only if the features aren't there.
         alive: Called after each batch.
-    Returns:
-        float32 (N, D), a read-only memory map.
+    Attributes:
+        computed: Images that went through the backbone so far.
     """
-    folder = files.make_folder(Path(data.context.features))
-    path = folder / f"{_key(spec, data, backbone)}.npy"
-    found = _open(path, len(data.pixels))
-    if found is not None:
+
+    def __init__(
+        self,
+        spec: TrialSpec,
+        data: TrialData,
+        backbone: Backbone,
+        build: Build,
+        alive: Callable[[], None] | None = None,
+    ) -> None:
+        self._data, self._build, self._alive = data, build, alive or _nothing
+        self._about = _about(spec, data, backbone)
+        self._batch_size = max(1, PREDICTED // spec.accumulate)
+        self._folder = Path(data.context.features)
+        self.computed = 0
+
+    def plain(self) -> Features:
+        """Of every row of the pixel cache, as it is: float32 (N, D), a read-only memory map."""
+        return self._get(np.arange(len(self._data.pixels), dtype=np.int64), self._about, 0)
+
+    def view(self, rows: IntArray, number: int) -> Features:
+        """Of some rows, each changed at random as training images are.
+
+        Args:
+            rows: Rows of the pixel cache, int64 (M,).
+            number: Of the view, 1 or more; each changes the images in another way.
+        Returns:
+            float32 (M, D), a read-only memory map.
+        """
+        shown = {
+            "view": number,
+            "strength": VIEW_STRENGTH,
+            "augmentation": content_hash(inspect.getsourcefile(Augment)),
+            "rows": hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest(),
+        }
+        return self._get(rows, {**self._about, **shown}, number)
+
+    def _get(self, rows: IntArray, about: Mapping[str, Any], view: int) -> Features:
+        path = self._folder / f"{about['backbone']}-{_digest(about)}.npy"
+        files.make_folder(self._folder)
+        caches.touch(path)
+        found = _open(path, len(rows))
+        if found is not None:
+            return found
+        with caches.computing(path, self._alive) as alone:
+            found = _open(path, len(rows))
+            if found is None:
+                self._compute(path, "part" if alone else str(os.getpid()), rows, about, view)
+                found = np.load(path, mmap_mode="r", allow_pickle=False)
         return found
-    _sweep(folder)
-    with files.replacing(path) as temporary:
-        batch_size = max(1, PREDICTED // spec.accumulate)
-        _write(temporary, build().model, data.pixels, batch_size, alive)
-    return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+
+    def _compute(
+        self, path: Path, mark: str, rows: IntArray, about: Mapping[str, Any], view: int
+    ) -> None:
+        sweep(self._folder)
+        model = self._build().model
+        pixels, size = np.asarray(self._data.pixels), min(self._batch_size, len(rows))
+        extract = make_extractor(
+            model,
+            grey_levels(pixels[np.resize(rows, size)]),
+            len(rows),
+            batch_size=size,
+            alive=self._alive,
+            say=_say,
+        )
+
+        def parts(done: int) -> Iterator[Features]:
+            for start in range(done, len(rows), size):
+                chosen = rows[start : start + size]
+                # One size of batch: the backbone is traced once.
+                images = grey_levels(pixels[np.resize(chosen, size)])
+                if view:
+                    images = _changed(images, view, start)
+                yield extract(images)[: len(chosen)]
+                self.computed += len(chosen)
+                self._alive()
+                files.forget_pages(self._data.pixels)
+
+        shape = (len(rows), int(model.output_shape[-1]))
+        partial = write_in_parts(path, mark, shape, parts)
+        with caches.writing(path, {**about, "what": _words(about), "engine": extract.engine}) as to:
+            partial.replace(to)
+        caches.keep_within(self._folder.parent, caches.wanted_limit())
 
 
-def _write(
-    path: Path,
-    model: keras.Model,
-    pixels: npt.NDArray[Any],
-    batch_size: int,
-    alive: Callable[[], None] | None,
-) -> None:
-    """Compute the features of all images, a chunk at a time: they need not fit into memory."""
-    shape = (len(pixels), int(model.output_shape[-1]))
-    features = np.lib.format.open_memmap(path, "w+", np.float32, shape)
-    files.reserve(path)
-    for start in range(0, len(pixels), CHUNK):
-        rows = np.arange(start, min(start + CHUNK, len(pixels)), dtype=np.int64)
-        features[start : start + len(rows)] = predict_rows(model, pixels, rows, batch_size, alive)
-    features.flush()
+def cached_features(
+    spec: TrialSpec,
+    data: TrialData,
+    backbone: Backbone,
+    build: Build,
+    alive: Callable[[], None] | None = None,
+) -> Features:
+    """Return the features of every row of the pixel cache; see `FeatureCache`."""
+    return FeatureCache(spec, data, backbone, build, alive).plain()
 
 
-def _sweep(folder: Path) -> None:
-    """Delete what kills left half written long ago; what is young may be another worker's."""
-    for torn in folder.glob(".*-*.npy"):
-        with suppress(OSError):
-            if time.time() - torn.stat().st_mtime > STALE_S:
-                torn.unlink()
+def content_hash(path: str | None) -> str:
+    """Hash a file's content; empty if there is no such file."""
+    if path is None or not Path(path).is_file():
+        return ""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _open(path: Path, num: int) -> npt.NDArray[np.float32] | None:
+def _changed(images: Features, view: int, start: int) -> Features:
+    """Change a batch of images; how is a function of the view and of where the batch begins."""
+    changed = Augment(VIEW_STRENGTH, seed=view * 1_000_003 + start)(images, training=True)
+    return np.asarray(keras.ops.convert_to_numpy(changed), dtype=np.float32)
+
+
+def _open(path: Path, num: int) -> Features | None:
     """Open a cached array; a damaged one counts as absent and is written anew."""
+    if not caches.is_whole(path):
+        return None
     try:
-        array: npt.NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: Features = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, EOFError, ValueError):
         return None
     return array if len(array) == num and array.dtype == np.float32 else None
 
 
-def _key(spec: TrialSpec, data: TrialData, backbone: Backbone) -> str:
-    parts: Mapping[str, Any] = {
+def _about(spec: TrialSpec, data: TrialData, backbone: Backbone) -> dict[str, Any]:
+    """What the features depend on: plain JSON types."""
+    return {
         "pixels": data.source.parent.name,
         "backbone": spec.backbone,
         "code": content_hash(inspect.getsourcefile(type(backbone))),
@@ -104,13 +175,21 @@ def _key(spec: TrialSpec, data: TrialData, backbone: Backbone) -> str:
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
     }
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-    return f"{spec.backbone}-{digest}"
 
 
-def content_hash(path: str | None) -> str:
-    """Hash a file's content; empty if there is no such file."""
-    if path is None or not Path(path).is_file():
-        return ""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _digest(about: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _words(about: Mapping[str, Any]) -> str:
+    values = ", ".join(f"{name} {value}" for name, value in about["values"].items())
+    view = f", view {about['view']}" if "view" in about else ""
+    return f"{about['backbone']}{f' ({values})' if values else ''}{view}"
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")  # the worker's log
+
+
+def _nothing() -> None:
+    pass

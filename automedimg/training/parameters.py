@@ -25,7 +25,9 @@ def fit_space() -> Space:
         "sampling": CategoricalDistribution(SAMPLINGS),
         # Sampled classes are equally frequent already: weights would correct them twice.
         "class_weight": When("sampling", ("none",), CategoricalDistribution(("none", "balanced"))),
-        # A frozen backbone reads cached features, which were made from the plain image.
+        # A frozen backbone reads cached features: of the plain image, and of as many more views
+        # of it, each of which costs one pass of the training images through the backbone.
+        "views": When("train", ("frozen",), CategoricalDistribution((1, 2, 4))),
         "augmentation": When("train", NOT_FROZEN, FloatDistribution(0.0, 1.0)),
         "unfreeze": When("train", ("finetune",), FloatDistribution(0.1, 1.0)),
     }
@@ -42,6 +44,7 @@ def fit_defaults() -> Mapping[str, Any]:
         "focal_gamma": 2.0,
         "sampling": "none",
         "class_weight": "none",
+        "views": 1,
         "augmentation": 0.3,
         "unfreeze": 0.35,
     }
