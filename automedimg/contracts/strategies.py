@@ -42,6 +42,10 @@ class Strategy(ABC):
     a new one, and goes on as if nothing had happened.
     """
 
+    takes_advice: bool = False
+    """Whether its sampler completes a trial of which some values are fixed, as those of Optuna do.
+    Where time is limited, the search then says which components are worth theirs."""
+
     def prepare(self, outline: Outline) -> None:
         """Look at the search; called once, before `sampler` and `pruner`.
 

@@ -14,6 +14,9 @@ from automedimg.search.space import SearchSpace
 GMACS_PER_CORE = 10.0
 """Multiply-accumulates a CPU core does per second, in 10^9: MobileNets reach this, ResNets more."""
 
+UNKNOWN_GMACS = 0.1
+"""Of a network whose cost depends on its parameters: a small one of its own is cheap."""
+
 MIN_EPOCHS = 3
 """Fewer epochs than this say nothing about a network that is trained."""
 
@@ -29,6 +32,19 @@ def estimate_seconds(
     passes = {"frozen": 1.0, "finetune": 1.5 * MIN_EPOCHS, "scratch": 4.0 * MIN_EPOCHS}[mode]
     gmacs = spec.gmacs * (size / 224) ** 2
     return passes * gmacs * num_images / (GMACS_PER_CORE * cores)
+
+
+def guess_costs(
+    space: SearchSpace, catalog: Catalog, *, size: int, num_images: int
+) -> dict[tuple[str, str], float]:
+    """Guess the seconds of a trial of each backbone and mode, to compare them by."""
+    guesses: dict[tuple[str, str], float] = {}
+    for name, option in space.backbones.items():
+        spec = catalog.backbones.get(name)
+        known = replace(spec, gmacs=spec.gmacs or UNKNOWN_GMACS)
+        for mode in option.modes:
+            guesses[name, mode] = estimate_seconds(known, mode, size, num_images, num_cores())
+    return guesses
 
 
 def drop_too_dear(

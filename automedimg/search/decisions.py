@@ -13,6 +13,7 @@ FILE = "decisions.jsonl"
 
 Kind = Literal[
     "begin",
+    "advise",
     "propose",
     "resume",
     "prune",

@@ -67,6 +67,10 @@ class Ledger:
         """Trials that have begun and not ended."""
         return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
+    def has_waiting(self) -> bool:
+        """Whether a configuration is queued."""
+        return bool(self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+
     def begun(self) -> int:
         """How many trials have begun, the finished ones included."""
         return len(self.finished) + len(self.unfinished())

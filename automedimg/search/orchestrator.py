@@ -35,6 +35,7 @@ from automedimg.search.presence import Presence
 from automedimg.search.proposing import Proposer
 from automedimg.search.space import SearchSpace
 from automedimg.search.stopping import Clock, Stop, reason_to_stop
+from automedimg.search.thrift import Thrift
 
 POLL_S = 0.5
 
@@ -73,6 +74,7 @@ class Orchestrator:
         decisions: The log.
         leads: Whether trials that were left running are this process's to go on with. Of several
             that share a ledger, one leads.
+        thrift: Advises which components to try next; None leaves that to the strategy, too.
     """
 
     def __init__(
@@ -87,7 +89,9 @@ class Orchestrator:
         decisions: Decisions,
         *,
         leads: bool = True,
+        thrift: Thrift | None = None,
     ) -> None:
+        self._thrift = thrift
         self._plan, self._ledger, self._space = plan, ledger, space
         self._strategy, self._executor = strategy, executor
         self._emit, self._clock, self._decisions = emit, clock, decisions
@@ -207,12 +211,28 @@ class Orchestrator:
             self._take_up(self._orphans.popleft())
             return
         with self._strategys_fault():
+            self._take_advice()
             trial = self._ledger.study.ask()
         wanted = self._plan.limits.trials
         if self._ledger.shared and wanted is not None and self._ledger.drop_surplus(trial, wanted):
             self._ledger.refresh()
             return
         self._start(trial, known_epoch=0)
+
+    def _take_advice(self) -> None:
+        """Queue what brings the most for its time, unless a kill left something in the queue."""
+        left = self._clock.left()
+        if self._thrift is None or left is None or self._ledger.has_waiting():
+            return
+        running = [one.trial.user_attrs["params"] for one in self._running.values()]
+        advice = self._thrift.advise(self._ledger.finished, running, left)
+        self._decisions.log(
+            "advise",
+            way=advice.way,
+            expected_gain=round(advice.gain, 6),
+            expected_s=round(advice.cost_s, 3),
+        )
+        self._ledger.study.enqueue_trial(advice.params)
 
     def _take_up(self, orphan: FrozenTrial) -> None:
         """Go on with a trial that a kill cut off, unless it dies again and again."""

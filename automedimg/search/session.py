@@ -58,6 +58,7 @@ from automedimg.search.plan import Plan
 from automedimg.search.request import SearchRequest
 from automedimg.search.space import SearchSpace
 from automedimg.search.stopping import Clock, Stop
+from automedimg.search.thrift import Thrift
 from automedimg.search.urls import redacted
 from automedimg.search.verdict import Judge
 from automedimg.search.weights import WeightStore
@@ -330,6 +331,8 @@ class Session:
                 devices=executor.devices,
             )
         )
+        defaults = default_choices(space, fit_defaults())
+        thrift = self._make_thrift(data, space, defaults, maximize, shared=ledger.shared)
         plan = Plan(
             folder=self._folder,
             metric=metric,
@@ -339,10 +342,10 @@ class Session:
             epoch_patience=request.epoch_patience,
             trial_time_s=request.trial_limit_s,
             checkpoint_s=request.checkpoint_s,
-            defaults=default_choices(space, fit_defaults()),
+            defaults=[] if thrift else defaults,
         )
         self._strategy.prepare(
-            Outline(space.parameters(), plan.defaults, request.seed, request.epochs, maximize)
+            Outline(space.parameters(), defaults, request.seed, request.epochs, maximize)
         )
         orchestrator = Orchestrator(
             plan,
@@ -354,6 +357,7 @@ class Session:
             self._clock,
             decisions,
             leads=self._leads,
+            thrift=thrift,
         )
         stop = orchestrator.run()
         if ledger.shared and self._leads:
@@ -367,6 +371,26 @@ class Session:
         if ledger.best is None:
             raise _nothing_learnt(ledger.finished, stop)
         return self._judge(run, data, executor, ledger, stop)
+
+    def _make_thrift(
+        self,
+        data: PreparedData,
+        space: SearchSpace,
+        defaults: list[dict[str, Any]],
+        maximize: bool,
+        *,
+        shared: bool,
+    ) -> Thrift | None:
+        """What spends a limited time; processes that share a ledger have a clock each."""
+        if self._request.time_s is None or shared or not self._strategy.takes_advice:
+            return None
+        costs = affordable.guess_costs(
+            space,
+            self._catalog,
+            size=self._request.image_size or self._spec.image_size,
+            num_images=int((data.splits == TRAIN).sum()),
+        )
+        return Thrift(space, defaults, costs, maximize)
 
     def _keeping_account(self, run: dict[str, Any], ledger: Ledger) -> Emit:
         """Pass events on, and after each trial write down what would be missed after a kill."""

@@ -23,6 +23,8 @@ class Tpe(Outlined):
     inactive parameter is neither sampled nor learnt from.
     """
 
+    takes_advice = True
+
     def sampler(self, seed: int) -> BaseSampler:
         """Return a TPE sampler."""
         return GroupedTpe(groups_of(self.outline.space), seed)
@@ -30,6 +32,8 @@ class Tpe(Outlined):
 
 class Random(Outlined):
     """Every parameter independently, from its own distribution."""
+
+    takes_advice = True
 
     def sampler(self, seed: int) -> BaseSampler:
         """Return a random sampler."""

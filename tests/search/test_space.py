@@ -46,14 +46,15 @@ def space() -> SearchSpace:
 
 
 def test_a_frozen_network_chooses_nothing_that_only_others_have(space: SearchSpace) -> None:
-    chosen = {"backbone": "net", "train": "frozen", "net.alpha": 1.0, **FIT}
+    fit = {**FIT, "views": 2}
+    chosen = {"backbone": "net", "train": "frozen", "net.alpha": 1.0, **fit}
     head = {"dense.hidden": False, "dense.dropout": 0.1}
     trial = FixedTrial(chosen | head)  # raises where it is asked for anything else
     choice = space.choose(trial)
     assert (choice.backbone, choice.head, choice.train) == ("net", "dense", "frozen")
     assert choice.backbone_values == {"alpha": 1.0}
     assert choice.head_values == {"hidden": False, "dropout": 0.1}
-    assert choice.fit == FIT
+    assert choice.fit == fit
     assert choice.params == chosen | head | {"head": "dense"}
     assert trial.params == chosen | head
 

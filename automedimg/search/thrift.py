@@ -1,0 +1,172 @@
+"""Spend the time where it buys most: which component, trained how, a search tries next.
+
+Ways to train differ in cost by a thousand: a head on cached features takes tenths of a second,
+fine-tuning minutes. Where time is limited, each next trial takes the way that promises the most
+improvement a second. What remains to choose within a way is the strategy's.
+
+Source: Snoek, Larochelle & Adams (2012), Practical Bayesian Optimization, NeurIPS, section 3.2
+(expected improvement per second), with a normal distribution a way in place of a Gaussian process.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist, fmean, median, pstdev
+from typing import Any, TypeAlias
+
+from automedimg.contracts import TrialResult
+from automedimg.search.space import SearchSpace, train_name
+
+Key: TypeAlias = tuple[str, str]
+"""A way: the backbone's name, and how it is trained."""
+
+RECENT = 20
+"""Trials whose seconds count: what a way costs changes as a strategy learns."""
+
+PRIOR_TRIALS = 2.0
+"""How many trials a guess is worth."""
+
+LEAST_SPREAD = 0.02
+"""Standard deviation of scores, as a share of the best one, that is assumed at least."""
+
+LONGEST = 1.25
+"""A trial may be expected to take this share of the time that is left: it can be cut short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to try next.
+
+    Args:
+        params: By ledger name; what is not named is the strategy's to choose.
+        way: Backbone and mode, for the log.
+        gain: Improvement of the score that is expected of it.
+        cost_s: Seconds that it is expected to take.
+    """
+
+    params: dict[str, Any]
+    way: str
+    gain: float
+    cost_s: float
+
+
+class Thrift:
+    """Advises a search on its way through the time that it has.
+
+    Args:
+        space: What may be chosen.
+        defaults: Good configurations by ledger name; those of a way are its first trials.
+        prior_s: A guess of each way's seconds a trial; only their ratios count once one was run.
+        maximize: Whether more of the metric is better.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        defaults: Sequence[Mapping[str, Any]],
+        prior_s: Mapping[Key, float],
+        maximize: bool,
+    ) -> None:
+        self._ways: dict[Key, list[dict[str, Any]]] = {}
+        self._partial: dict[Key, dict[str, Any]] = {}
+        for name, option in space.backbones.items():
+            for mode in option.modes:
+                asked = {"backbone": name, train_name(name, option.modes): mode}
+                alone = [ledger for ledger in asked if not _is_choice(space, name, ledger)]
+                self._partial[name, mode] = {k: v for k, v in asked.items() if k not in alone}
+                self._ways[name, mode] = [
+                    dict(one) for one in defaults if asked.items() <= one.items()
+                ]
+        self._prior_s, self._sign = dict(prior_s), 1.0 if maximize else -1.0
+
+    def advise(
+        self, finished: Sequence[TrialResult], running: Sequence[Mapping[str, Any]], left_s: float
+    ) -> Advice:
+        """Say what to try next.
+
+        Args:
+            finished: The ended trials.
+            running: What the running ones chose.
+            left_s: Seconds left.
+        """
+        seen = {
+            key: [trial for trial in finished if _key(trial.params) == key] for key in self._ways
+        }
+        at_work = [_key(params) for params in running]
+        costs = {key: self._cost(key, seen) for key in self._ways}
+        fitting = [key for key in self._ways if costs[key] <= LONGEST * left_s]
+        # Where nothing fits, the cheapest still may come to an epoch.
+        keys = fitting or [min(self._ways, key=lambda key: costs[key])]
+        gains = {key: self._gain(key, seen, at_work.count(key)) for key in keys}
+        best = max(keys, key=lambda key: (gains[key] / costs[key], -costs[key]))
+        tried = len(seen[best]) + at_work.count(best)
+        defaults = self._ways[best]
+        params = defaults[tried] if tried < len(defaults) else self._partial[best]
+        return Advice(dict(params), " ".join(best), gains[best], costs[best])
+
+    def _cost(self, key: Key, seen: Mapping[Key, Sequence[TrialResult]]) -> float:
+        """Seconds that the next trial of a way will take."""
+        known = [trial.seconds for trial in seen[key] if trial.seconds > 0]
+        if known:
+            return max(median(known[-RECENT:]), 1e-3)
+        # The first trial of a frozen backbone pays for its features, as a guess does.
+        ratios = [
+            first.seconds / max(self._prior_s.get(other, 1.0), 1e-3)
+            for other, trials in seen.items()
+            for first in trials[:1]
+            if first.seconds > 0
+        ]
+        return max(self._prior_s.get(key, 1.0) * (median(ratios) if ratios else 1.0), 1e-3)
+
+    def _gain(self, key: Key, seen: Mapping[Key, Sequence[TrialResult]], at_work: int) -> float:
+        """Expected improvement of the best score by one more trial of a way."""
+        scores = {other: self._scores(trials) for other, trials in seen.items()}
+        known = [score for own in scores.values() for score in own]
+        if not known:
+            return 1.0  # the cheapest goes first
+        best = max(known)
+        spread = max(pstdev(known), LEAST_SPREAD * max(abs(best), 1e-3))
+        own = scores[key]
+        # A trial that runs is taken for one that brings nothing new.
+        weight = PRIOR_TRIALS + at_work
+        guess = self._guess(key, scores, fmean(known))
+        mean = (sum(own) + weight * guess) / (len(own) + weight)
+        squares = sum((score - mean) ** 2 for score in own) + PRIOR_TRIALS * spread**2
+        deviation = math.sqrt(squares / (len(own) + weight))
+        gain = _expected_improvement(mean, deviation, best)
+        # Of n + 1 trials alike, the last is the best with a chance of 1 in n + 1.
+        return min(gain, deviation / (len(own) + at_work + 1))
+
+    def _guess(self, key: Key, scores: Mapping[Key, Sequence[float]], usual: float) -> float:
+        """What a way may come to, before it was tried.
+
+        Fine-tuning does rarely worse than the frozen backbone that it starts from.
+        """
+        backbone, mode = key
+        frozen = scores.get((backbone, "frozen"), ())
+        if mode == "finetune" and frozen:
+            return max(frozen)
+        return fmean(scores[key]) if scores[key] else usual
+
+    def _scores(self, trials: Sequence[TrialResult]) -> list[float]:
+        return [self._sign * trial.value for trial in trials if trial.value is not None]
+
+
+def _is_choice(space: SearchSpace, backbone: str, ledger: str) -> bool:
+    """Whether a component of a way is chosen at all: there may be no other."""
+    if ledger == "backbone":
+        return len(space.backbones) > 1
+    return len(space.backbones[backbone].modes) > 1
+
+
+def _key(params: Mapping[str, Any]) -> Key:
+    return str(params.get("backbone", "")), str(params.get("train", ""))
+
+
+def _expected_improvement(mean: float, deviation: float, best: float) -> float:
+    """Source: Jones, Schonlau & Welch (1998), Efficient Global Optimization, equation 15."""
+    normal = NormalDist()
+    z = (mean - best) / deviation
+    return (mean - best) * normal.cdf(z) + deviation * normal.pdf(z)
