@@ -140,6 +140,9 @@ class TrialResult:
         seconds: Wall time of the trial.
         validation: Every metric on the validation split, at the chosen epoch.
         gradcam_layer: The backbone's layer that Grad-CAM reads; empty where no model was kept.
+        extracted: Images that went through a frozen backbone for it: those whose features were not
+            in the cache.
+        extraction_s: Seconds of `seconds` that this took.
     """
 
     number: int
@@ -152,3 +155,5 @@ class TrialResult:
     seconds: float = 0.0
     validation: Mapping[str, float] = field(default_factory=dict)
     gradcam_layer: str = ""
+    extracted: int = field(default=0, compare=False)
+    extraction_s: float = field(default=0.0, compare=False)

@@ -35,6 +35,7 @@ class PixelCache:
         scan_folder: Holds the table and ``thumbnails.npy``.
         images: By name of the preprocessing, the file of the pixels: uint8, or uint16 if any is
             deeper than 8 bits, (N, size, size, C); rows of unreadable images are zero.
+        decoded: How many images had to be decoded for it: none if all of it was there.
         use: Keeps all of it from being cleared while this object lives.
     """
 
@@ -42,6 +43,7 @@ class PixelCache:
     scan: Scan
     scan_folder: Path
     images: Mapping[str, Path]
+    decoded: int = field(default=0, compare=False)
     use: caches.Use | None = field(default=None, compare=False, repr=False)
 
     def thumbnails(self) -> npt.NDArray[np.uint8]:
@@ -81,13 +83,14 @@ def open_pixels(
     # Before it is looked at: what is used is not cleared.
     use = caches.Use(cache, [*plan.entries, *cache_folders.sources(plan.digests, cache)])
     scan, missing = _look(plan)
+    decoded = 0
     if scan is None or missing:
-        scan = _make(plan, progress or (lambda _: None), note)
+        scan, decoded = _make(plan, progress or (lambda _: None), note)
         caches.keep_within(cache, limit)
     for entry in plan.entries:
         caches.note_time(entry)
     images = {way.name: folder / "images.npy" for way, folder in plan.folders.items()}
-    return PixelCache(plan.key, scan, plan.scan_folder, images, use)
+    return PixelCache(plan.key, scan, plan.scan_folder, images, decoded, use)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +125,24 @@ def _look(plan: _Plan) -> tuple[Scan | None, tuple[Preprocessing, ...]]:
     return _open_scan(plan.scan_folder, len(plan.items)), missing
 
 
-def _make(plan: _Plan, progress: Progress, note: Note) -> Scan:
-    """Make what is missing, unless another process is at it: then wait, and look again."""
+def _make(plan: _Plan, progress: Progress, note: Note) -> tuple[Scan, int]:
+    """Make what is missing, unless another process is at it: then wait, and look again.
+
+    Returns:
+        The table, and how many images were decoded here.
+    """
     waits = caches.Once(note, "another process is reading the same images: waiting for it")
     with caches.computing(plan.scan_folder, waits):
         scan, missing = _look(plan)
         if scan is not None and not missing:
-            return scan
+            return scan, 0
         lacking = [plan.folders[way] for way in missing]
         for entry in lacking if scan is not None else [plan.scan_folder, *lacking]:
             if entry.exists():
                 fault = caches.fault(entry, deep=False) or "it can't be read"
                 note(f"`{entry}` in the cache is damaged and is made again: {fault}")
         try:
-            return _build(plan, missing, progress)
+            return _build(plan, missing, progress), len(plan.items)
         except OSError as error:
             if told := pixel_files.explained(error, plan.scan_folder.parent.parent):
                 raise told from error

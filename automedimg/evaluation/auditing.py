@@ -19,7 +19,7 @@ from automedimg.evaluation.shortcuts import find_shortcuts
 ALARMING = ("strong", "clear")
 """Levels of a shortcut that are said before anything else."""
 
-PARTS = {"auc", "level", "reason", "verdict"}
+PARTS = {"level", "verdict"}
 """What any kept measurement says."""
 
 VERSION = 2
@@ -89,7 +89,7 @@ def _shortcut(data: PreparedData, num_classes: int, cache: Path) -> dict[str, An
     path = files.make_folder(cache / "audits") / f"{key.hexdigest()[:24]}.json"
     try:
         known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if PARTS <= known.keys():
+        if known.keys() >= PARTS:
             caches.note_time(path)
             return known
     except (AttributeError, OSError, ValueError):

@@ -242,6 +242,8 @@ def to_result(trial: FrozenTrial) -> TrialResult:
         seconds=result.get("seconds", 0.0),
         validation=result.get("validation", {}),
         gradcam_layer=result.get("gradcam_layer", ""),
+        extracted=result.get("extracted", 0),
+        extraction_s=result.get("extraction_s", 0.0),
     )
 
 

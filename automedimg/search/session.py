@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -31,10 +31,11 @@ from automedimg.data.prepare import PreparedData, prepare
 from automedimg.data.preprocessing import parse_preprocessing
 from automedimg.data.resolving import Found, resolve
 from automedimg.data.splits import TRAIN
-from automedimg.errors import AutomedimgError, RunError
+from automedimg.errors import RunError
 from automedimg.evaluation.auditing import complete_audit, shortcut_in_words
 from automedimg.registry import Catalog
 from automedimg.search import affordable, record
+from automedimg.search.claiming import Claim
 from automedimg.search.continuing import (
     asked,
     refuse_other_data,
@@ -59,7 +60,6 @@ from automedimg.search.request import SearchRequest
 from automedimg.search.space import SearchSpace
 from automedimg.search.stopping import Clock, Stop
 from automedimg.search.thrift import Thrift
-from automedimg.search.urls import redacted
 from automedimg.search.verdict import Judge
 from automedimg.search.weights import WeightStore
 from automedimg.training.backend import prepare_backend
@@ -71,9 +71,6 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 ACCOUNT_S = 30.0
 """Seconds after which the time that a session has taken is written down again."""
-
-LEADER_S = 1800.0
-"""Seconds that a process which joins a search waits for it to begin."""
 
 NEARLY_BALANCED = 1.2
 """Ratio of the largest class to the smallest below which weights and resampling do nothing."""
@@ -95,11 +92,11 @@ class Session:
         self._notes: list[str] = []
         self.began = False
         self._sessions_before = 0
-        self._leads, self._made_parent = True, False
         self._listener = emit
         self._clock = Clock(request.time_s)
         self._started = record.now()
         self._folder = request.out
+        self._claim = Claim(request.out, request.storage)
         self._spec: DatasetSpec
         self._strategy: Strategy
         self._recognised = ""
@@ -125,11 +122,8 @@ class Session:
 
     def _run(self) -> dict[str, Any] | None:
         backend = prepare_backend()
-        self._claim()
-        shared = self._request.storage is not None
-        with record.hold(self._folder, shared=shared) as self._leads, self._cleared_if_empty():
-            if not self._leads:
-                self._await_leader()
+        self._claim.make()
+        with self._claim.held():
             self._refuse_other_limits()
             # Before the images are read: what it needs may not be installed.
             self._strategy = get_strategy(self._catalog, self._request.strategy)
@@ -144,63 +138,9 @@ class Session:
                 run = self._open_run(data, space, executor, backend)
                 return self._search(run, data, space, executor)
 
-    def _claim(self) -> None:
-        """Make the run directory, unless it is somebody else's."""
-        inside = {path.name for path in self._folder.iterdir()} if self._folder.is_dir() else set()
-        if inside - record.LOCK_FILES and "run.json" not in inside and not self._is_young(inside):
-            raise RunError(
-                f"`{self._folder}` is not empty and not a run",
-                "choose another `--out`",
-            )
-        self._made_parent = not self._folder.parent.exists()
-        files.make_folder(self._folder)
-
-    def _is_young(self, inside: set[str]) -> bool:
-        """Whether a run that was killed, or is being joined, before it wrote `run.json`."""
-        whole = {name for name in inside if not record.is_temporary(name)}
-        return whole <= record.LOCK_FILES | record.TABLES
-
-    @contextmanager
-    def _cleared_if_empty(self) -> Iterator[None]:
-        """Leave no empty run directory behind where nothing ever began. It is held meanwhile."""
-        try:
-            yield
-        except AutomedimgError:
-            if self._leads and {path.name for path in self._folder.iterdir()} <= record.LOCK_FILES:
-                for name in record.LOCK_FILES:
-                    (self._folder / name).unlink(missing_ok=True)
-                self._folder.rmdir()
-                if self._made_parent:
-                    with suppress(OSError):  # somebody else may have put a run there by now
-                        self._folder.parent.rmdir()
-            raise
-
-    def _await_leader(self) -> None:
-        """Wait until the process that holds the run has said what it is.
-
-        Raises:
-            RunError: it hasn't for a long time, or keeps its ledger elsewhere.
-        """
-        until = time.monotonic() + LEADER_S
-        while self._earlier() is None:
-            if time.monotonic() > until:
-                raise RunError(
-                    f"the process that holds `{self._folder}` has not begun its search",
-                    "try again later",
-                )
-            time.sleep(0.5)
-        before = self._earlier() or {}
-        mine = redacted(self._request.storage or "")
-        if before["storage"] != mine:
-            raise RunError(
-                f"`{self._folder}` is in use by a process that keeps its ledger in "
-                f"`{before['storage'] or 'the run directory'}`, not in `{mine}`",
-                "only a search with the same `--storage` can be joined",
-            )
-
     def _refuse_other_limits(self) -> None:
         """Refuse what is wrong before any image is read."""
-        before = self._earlier()
+        before = self._claim.earlier()
         if before is None:
             return
         refuse_other_storage(before, self._request)
@@ -241,7 +181,7 @@ class Session:
 
     def _build_space(self, data: PreparedData, executor: Executor) -> SearchSpace:
         request = self._request
-        before = self._earlier()
+        before = self._claim.earlier()
         folders = places.weight_folders(request.weights_dir, data.root)
         store = WeightStore(folders, download=request.download)
         preprocessings = tuple(way.name for way in parse_preprocessing(request.preprocessings))
@@ -277,7 +217,7 @@ class Session:
             executor.devices,
             backend,
         )
-        before = self._earlier()
+        before = self._claim.earlier()
         if before is None:
             run = today
         else:
@@ -287,7 +227,7 @@ class Session:
             run = before | {name: today[name] for name in ("limits", "request", "versions")}
             run["devices"] = list(dict.fromkeys([*before["devices"], *today["devices"]]))
         self._sessions_before = len(run["sessions"])
-        if self._leads:
+        if self._claim.leads:
             record.write_tables(self._folder, data)
             self._write_run(run, "")
         self.began = True
@@ -356,13 +296,13 @@ class Session:
             self._keeping_account(run, ledger),
             self._clock,
             decisions,
-            leads=self._leads,
+            leads=self._claim.leads,
             thrift=thrift,
         )
         stop = orchestrator.run()
-        if ledger.shared and self._leads:
+        if ledger.shared and self._claim.leads:
             write_copy(self._folder, ledger.finished)
-        if not self._leads:
+        if not self._claim.leads:
             gone = f"{stop.why}: `automedimg resume {self._folder}` gives the verdict"
             there = "joined another process, which will give the verdict: done here"
             self._emit(Notice(gone if stop.rule == LEADERLESS else there, important=True))
@@ -390,7 +330,8 @@ class Session:
             size=self._request.image_size or self._spec.image_size,
             num_images=int((data.splits == TRAIN).sum()),
         )
-        return Thrift(space, defaults, costs, maximize)
+        modest = {} if "views" in space.fixed else {"views": 1}
+        return Thrift(space, defaults, costs, maximize, modest)
 
     def _keeping_account(self, run: dict[str, Any], ledger: Ledger) -> Emit:
         """Pass events on, and after each trial write down what would be missed after a kill."""
@@ -400,7 +341,7 @@ class Session:
         def emit(event: Event) -> None:
             nonlocal written
             ended, now = isinstance(event, TrialFinished), time.monotonic()
-            if self._leads and (ended or now - written > ACCOUNT_S):
+            if self._claim.leads and (ended or now - written > ACCOUNT_S):
                 written = now
                 self._write_run(run, "")
                 if ended and ledger.shared:
@@ -433,6 +374,10 @@ class Session:
             "trials": {state: states[state] for state in ("complete", "pruned", "failed")},
             "stopped_by": stop.rule,
             "stopped_because": stop.why,
+            "work": {
+                "images_decoded": data.pixels.decoded,
+                "features_computed": sum(trial.extracted for trial in ledger.finished),
+            },
             "best": {
                 "trial": best.number,
                 "params": dict(best.params),
@@ -446,11 +391,6 @@ class Session:
         self._write_run(run, stop.rule, stop.why)
         self._emit(SearchFinished(str(self._folder), result))
         return result
-
-    def _earlier(self) -> dict[str, Any] | None:
-        """What `run.json` says, if this continues a run."""
-        path = self._folder / "run.json"
-        return files.read_versioned(path) if path.is_file() else None
 
     def _write_run(self, run: dict[str, Any], stopped_by: str, why: str = "") -> None:
         session = {

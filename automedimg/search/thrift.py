@@ -28,8 +28,14 @@ RECENT = 20
 PRIOR_TRIALS = 2.0
 """How many trials a guess is worth."""
 
+FEWEST = 5
+"""Trials of a way from which their order says how likely another record is."""
+
 LEAST_SPREAD = 0.02
 """Standard deviation of scores, as a share of the best one, that is assumed at least."""
+
+MODEST_TRIALS = 20
+"""Trials of a frozen backbone before dear values, such as augmented views, are tried."""
 
 LONGEST = 1.25
 """A trial may be expected to take this share of the time that is left: it can be cut short."""
@@ -59,6 +65,8 @@ class Thrift:
         space: What may be chosen.
         defaults: Good configurations by ledger name; those of a way are its first trials.
         prior_s: A guess of each way's seconds a trial; only their ratios count once one was run.
+        modest: Values by ledger name that make a trial of a frozen backbone cheap; its first ones
+            have them.
         maximize: Whether more of the metric is better.
     """
 
@@ -68,7 +76,9 @@ class Thrift:
         defaults: Sequence[Mapping[str, Any]],
         prior_s: Mapping[Key, float],
         maximize: bool,
+        modest: Mapping[str, Any] | None = None,
     ) -> None:
+        self._modest = dict(modest or {})
         self._ways: dict[Key, list[dict[str, Any]]] = {}
         self._partial: dict[Key, dict[str, Any]] = {}
         for name, option in space.backbones.items():
@@ -103,20 +113,24 @@ class Thrift:
         best = max(keys, key=lambda key: (gains[key] / costs[key], -costs[key]))
         tried = len(seen[best]) + at_work.count(best)
         defaults = self._ways[best]
-        params = defaults[tried] if tried < len(defaults) else self._partial[best]
-        return Advice(dict(params), " ".join(best), gains[best], costs[best])
+        params = dict(defaults[tried] if tried < len(defaults) else self._partial[best])
+        if best[1] == "frozen" and tried < MODEST_TRIALS:
+            params = {**self._modest, **params}
+        return Advice(params, " ".join(best), gains[best], costs[best])
 
     def _cost(self, key: Key, seen: Mapping[Key, Sequence[TrialResult]]) -> float:
-        """Seconds that the next trial of a way will take."""
-        known = [trial.seconds for trial in seen[key] if trial.seconds > 0]
+        """Seconds that the next trial of a way will take.
+
+        Features are paid for once: what extracting them took says nothing of the next trial.
+        """
+        known = [trial.seconds - trial.extraction_s for trial in seen[key] if trial.seconds > 0]
         if known:
             return max(median(known[-RECENT:]), 1e-3)
-        # The first trial of a frozen backbone pays for its features, as a guess does.
         ratios = [
-            first.seconds / max(self._prior_s.get(other, 1.0), 1e-3)
+            spent / max(self._prior_s.get(other, 1.0), 1e-3)
             for other, trials in seen.items()
-            for first in trials[:1]
-            if first.seconds > 0
+            for spent in [_first_cost(other, trials)]
+            if spent > 0
         ]
         return max(self._prior_s.get(key, 1.0) * (median(ratios) if ratios else 1.0), 1e-3)
 
@@ -136,8 +150,7 @@ class Thrift:
         squares = sum((score - mean) ** 2 for score in own) + PRIOR_TRIALS * spread**2
         deviation = math.sqrt(squares / (len(own) + weight))
         gain = _expected_improvement(mean, deviation, best)
-        # Of n + 1 trials alike, the last is the best with a chance of 1 in n + 1.
-        return min(gain, deviation / (len(own) + at_work + 1))
+        return min(gain, _next_record(own)) if len(own) >= FEWEST else gain
 
     def _guess(self, key: Key, scores: Mapping[Key, Sequence[float]], usual: float) -> float:
         """What a way may come to, before it was tried.
@@ -154,6 +167,17 @@ class Thrift:
         return [self._sign * trial.value for trial in trials if trial.value is not None]
 
 
+def _first_cost(key: Key, trials: Sequence[TrialResult]) -> float:
+    """Seconds to compare a guess with; 0 if there are none yet.
+
+    The guess for a frozen backbone is one pass of the images through it. Where the features were
+    in the cache, nothing can be learnt of that.
+    """
+    if key[1] == "frozen":
+        return max((trial.extraction_s for trial in trials), default=0.0)
+    return trials[0].seconds if trials else 0.0
+
+
 def _is_choice(space: SearchSpace, backbone: str, ledger: str) -> bool:
     """Whether a component of a way is chosen at all: there may be no other."""
     if ledger == "backbone":
@@ -163,6 +187,18 @@ def _is_choice(space: SearchSpace, backbone: str, ledger: str) -> bool:
 
 def _key(params: Mapping[str, Any]) -> Key:
     return str(params.get("backbone", "")), str(params.get("train", ""))
+
+
+def _next_record(scores: Sequence[float]) -> float:
+    """How much the best of n scores is expected to rise by one more, if all are drawn alike.
+
+    The best of n normal draws lies about sqrt(2 ln n) deviations above the mean, so another one
+    adds the derivative of that. Only the upper half tells of the deviation: poor choices spread far
+    below, and nothing above them. Source: David & Nagaraja (2003), Order Statistics, section 4.
+    """
+    reach = math.sqrt(2.0 * math.log(len(scores)))
+    deviation = (max(scores) - median(scores)) / reach
+    return deviation / (len(scores) * reach)
 
 
 def _expected_improvement(mean: float, deviation: float, best: float) -> float:

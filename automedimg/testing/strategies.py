@@ -15,6 +15,9 @@ from automedimg.testing.searching import (
     EPOCHS,
     SPACE,
     Direction,
+    Fresh,
+    choose,
+    finish,
     outline,
     quiet_study,
     search,
@@ -111,6 +114,28 @@ def check_epochs_and_exhausted(subject: StrategySubject) -> None:
             expect(isinstance(done, bool), "exhausted", repr(done), "True or False")
 
 
+def check_takes_advice(subject: StrategySubject) -> None:
+    """One that says that it takes advice completes trials of which the component is fixed: the
+    rest lies in its distributions, and is not the same every time.
+    """
+    strategy = subject.prepared()
+    if not strategy.takes_advice:
+        return
+    seen: set[float] = set()
+    with subject.study("maximize") as study:
+        for number in range(NUM_TRIALS):
+            advised = ("small", "large")[number % 3 == 0]
+            study.enqueue_trial({"backbone": advised})
+            study.sampler = Fresh(strategy)
+            trial = study.ask()
+            values, what = choose(trial), f"advised trial {number}"
+            expect(values["backbone"] == advised, what, values["backbone"], advised)
+            _expect_in_distributions(values, what)
+            seen.add(values["learning_rate"])
+            finish(study, trial, number)
+    expect(len(seen) > NUM_TRIALS // 2, "what is not advised", f"{len(seen)} values", "more")
+
+
 def check_pruner_answers(subject: StrategySubject) -> None:
     """After any epoch, of the first trial as of later ones, the pruner says yes or no."""
     with subject.study("maximize") as study:
@@ -160,5 +185,6 @@ CHECKS = (
     check_resumes,
     check_searches_a_conditional_space,
     check_epochs_and_exhausted,
+    check_takes_advice,
     check_pruner_answers,
 )

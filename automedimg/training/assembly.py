@@ -69,6 +69,16 @@ class Assembly:
         """The backbone's layer that Grad-CAM reads; empty if the backbone wasn't needed."""
         return self._built.gradcam_layer if self._built else ""
 
+    @property
+    def extracted(self) -> int:
+        """Images that went through the frozen backbone so far."""
+        return self._cache.computed
+
+    @property
+    def extraction_s(self) -> float:
+        """Seconds that this took."""
+        return self._cache.seconds
+
     def backbone(self) -> BuiltBackbone:
         """Images (N, H, W, C) to features (N, D)."""
         if self._built is None:

@@ -51,13 +51,12 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         views: Sequence[npt.NDArray[Any]] = (),
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
-        # A plain view: each look into a `memmap` would make another one.
-        self._source, self._rows, self._labels = np.asarray(source), rows, labels
+        self._source, self._rows, self._labels = _plain(source), rows, labels
         self._weights = weights.astype(np.float32)
         self._targets = np.eye(len(weights), dtype=np.float32)
         self._batch_size, self._seed, self._steps = batch_size, seed, steps
         self._sampling, self._size = sampling, epoch_size(labels, sampling)
-        self._views, self._shown = [np.asarray(view) for view in views], 0
+        self._views, self._shown = [_plain(view) for view in views], 0
         self.begin(1)
 
     def __len__(self) -> int:
@@ -101,7 +100,7 @@ def predict_rows(
     Returns:
         float32 (N, ...), the model's output for each row.
     """
-    outputs, source = [], np.asarray(source)
+    outputs, source = [], _plain(source)
     batch_size = min(batch_size, len(rows))
     for start in range(0, len(rows), batch_size):
         chosen = rows[start : start + batch_size]
@@ -111,6 +110,11 @@ def predict_rows(
         if alive is not None:
             alive()
     return np.concatenate(outputs)
+
+
+def _plain(source: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A plain view of a memory map: each look into one would make another `memmap`."""
+    return np.asarray(source) if isinstance(source, np.memmap) else source
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> FloatArray:

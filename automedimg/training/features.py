@@ -7,6 +7,7 @@ import inspect
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -41,6 +42,7 @@ class FeatureCache:
         alive: Called after each batch.
     Attributes:
         computed: Images that went through the backbone so far.
+        seconds: What that took; waiting for another process that does it counts.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class FeatureCache:
         self._about = _about(spec, data, backbone)
         self._batch_size = max(1, PREDICTED // spec.accumulate)
         self._folder = Path(data.context.features)
-        self.computed = 0
+        self.computed, self.seconds = 0, 0.0
 
     def plain(self) -> Features:
         """Of every row of the pixel cache, as it is: float32 (N, D), a read-only memory map."""
@@ -85,11 +87,13 @@ class FeatureCache:
         found = _open(path, len(rows))
         if found is not None:
             return found
+        start = time.monotonic()
         with caches.computing(path, self._alive) as alone:
             found = _open(path, len(rows))
             if found is None:
                 self._compute(path, "part" if alone else str(os.getpid()), rows, about, view)
                 found = np.load(path, mmap_mode="r", allow_pickle=False)
+        self.seconds += time.monotonic() - start
         return found
 
     def _compute(

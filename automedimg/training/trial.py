@@ -78,6 +78,8 @@ class Trial:
             "validation": scores,
             "log_loss": fit.log_loss,
             "gradcam_layer": parts.gradcam_layer,
+            "extracted": parts.extracted,
+            "extraction_s": round(parts.extraction_s, 3),
         }
 
     def _record(self, fit: Fit) -> dict[str, float]:

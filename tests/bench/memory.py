@@ -1,8 +1,9 @@
 """Measures whether memory stays where it was over many trials.
 
-Run: python tests/bench/memory.py [--trials 200]
-Searches small networks on synthetic images, and prints the memory of their own (resident, without
-the pages of open files) that the search's process and its worker have after some trials.
+Run: python tests/bench/memory.py [--trials 200] [--heads]
+Searches small networks on synthetic images, or heads on a frozen one, and prints the memory of
+their own (resident, without the pages of open files) that the search's process and its worker have
+after some trials.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 import automedimg
 from automedimg.contracts import Event, TrialFinished
 from automedimg.executing import own_memory
+from automedimg.training.backend import load_keras
 from automedimg_tasks.br35h import write_phantoms
 
 SHOWN = (1, 2, 5, 10, 25, 50, 75, 100, 125, 150, 175, 200)
@@ -45,25 +48,46 @@ class Watch:
         self.pids.append(workers[0].pid if workers else 0)
 
 
+def write_weights(folder: Path) -> Path:
+    """Write random weights under the name of pretrained ones."""
+    folder.mkdir()
+    network = load_keras().applications.MobileNetV2(
+        (32, 32, 3), alpha=0.35, include_top=False, weights=None
+    )
+    network.save_weights(folder / "mobilenetv2_0.35_224.weights.h5")
+    return folder
+
+
 def main() -> None:
     """Search, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--heads", action="store_true")
     given = parser.parse_args()
     watch = Watch()
     with tempfile.TemporaryDirectory() as name:
         data = Path(name) / "data"
         data.mkdir()
         write_phantoms(data, num_patients=24, seed=3)
+        chosen: dict[str, Any] = {
+            "backbones": ["custom_cnn"],
+            "fix": {"blocks": 3, "kernel_size": 3},
+            "epochs": 2,
+        }
+        if given.heads:
+            chosen = {
+                "backbones": ["mobilenetv2"],
+                "fix": {"train": "frozen", "views": 1},
+                "weights_dir": write_weights(Path(name) / "weights"),
+                "epochs": 10,
+            }
         automedimg.search(
             "br35h",
             data,
             out=Path(name) / "run",
             cache_dir=Path(name) / "cache",
-            backbones=["custom_cnn"],
-            fix={"blocks": 3, "kernel_size": 3},
+            **chosen,
             image_size=32,
-            epochs=2,
             strategy="random",
             trials=given.trials,
             download=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def test_costs_are_learnt():
     """On a machine four times as slow as the guess, the others are four times as slow, too."""
     space = make_space(a=("frozen", "finetune"))
     thrift = Thrift(space, [], {("a", "frozen"): 1.0, ("a", "finetune"): 10.0}, True)
-    known = [result(0, ("a", "frozen"), 0.5, 4.0)]
+    known = [replace(result(0, ("a", "frozen"), 0.5, 5.0), extraction_s=4.0)]
     while (advice := thrift.advise(known, [], 1e6)).way == "a frozen":
         known.append(result(len(known), ("a", "frozen"), 0.5, 0.1))
     assert advice.cost_s == pytest.approx(40.0)
@@ -128,6 +129,26 @@ def test_a_way_begins_with_its_defaults():
         seen.append(advice.params)
         known.append(result(number, ("a", "frozen"), 0.9, 1.0))
     assert seen == [*defaults, {"backbone": "a"}]
+
+
+def test_features_are_paid_for_once():
+    """What extraction took does not make the next head dear."""
+    space = make_space(a=("frozen",), b=("frozen",))
+    paid = [
+        replace(
+            result(n, ("a", "frozen"), 0.9, 30.0 if n == 0 else 0.5), extraction_s=29.5 * (n == 0)
+        )
+        for n in range(2)
+    ]
+    advice = Thrift(space, [], {("b", "frozen"): 30.0}, True).advise(paid, [], 1000.0)
+    assert (advice.way, advice.cost_s) == ("a frozen", pytest.approx(0.5))
+
+
+def test_views_come_after_plain_heads():
+    thrift = Thrift(make_space(a=("frozen",)), [], {}, True, {"views": 1})
+    known = [result(n, ("a", "frozen"), 0.9, 0.5) for n in range(20)]
+    assert thrift.advise(known[:19], [], 100.0).params["views"] == 1
+    assert "views" not in thrift.advise(known, [], 100.0).params
 
 
 def test_running_trials_count_as_tried():

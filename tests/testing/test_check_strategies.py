@@ -113,13 +113,34 @@ class Forgets(Sound):
         return self.asked % 5 + 1
 
 
+class OneIdea(RandomSampler):
+    """Has one answer to every trial of which something is fixed."""
+
+    def sample_independent(self, study, trial, name, distribution):
+        if "fixed_params" in trial.system_attrs:
+            return RandomSampler(seed=0).sample_independent(study, trial, name, distribution)
+        return super().sample_independent(study, trial, name, distribution)
+
+
+class Unadvised(Sound):
+    takes_advice = True
+
+    def sampler(self, seed):
+        return OneIdea(seed=seed)
+
+
 class Vague(Sound):
     def exhausted(self, study):
         return 0
 
 
+class Advised(Sound):
+    takes_advice = True
+
+
 def test_a_sound_strategy_passes(failing):
     assert failing(strategies=[StrategySpec("it", "It", Sound)]) == {}
+    assert failing(strategies=[StrategySpec("it", "It", Advised)]) == {}
 
 
 @pytest.mark.parametrize(
@@ -133,6 +154,7 @@ def test_a_sound_strategy_passes(failing):
         (TooLong, "epochs_and_exhausted"),
         (Forgets, "epochs_and_exhausted"),
         (Vague, "epochs_and_exhausted"),
+        (Unadvised, "takes_advice"),
         (NoSampler, "has_sampler_and_pruner"),
         (NoPruner, "has_sampler_and_pruner"),
         (OutOfRange, "searches_a_conditional_space"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -184,3 +186,44 @@ def test_a_trial_with_views_computes_them_and_says_so(keras, data, spec, context
     assert result["state"] == "complete"
     sizes = sorted(len(np.load(path)) for path in Path(data.context.features).glob("*.npy"))
     assert sizes == [len(data.side("train").rows), len(data.pixels)]
+
+
+def test_two_that_want_the_same_features_compute_them_once(cache, data):
+    caches = [cache(), cache()]
+    caches[0]._build()  # Keras is not asked to build in two threads
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda one: np.array(one.plain()), caches)
+    np.testing.assert_array_equal(first, second)
+    assert sorted(one.computed for one in caches) == [0, len(data.pixels)]
+
+
+def test_a_full_disk_is_an_error_and_leaves_no_entry(cache, monkeypatch):
+    from automedimg.training import feature_files
+
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(feature_files.files, "reserve", full)
+    with pytest.raises(OSError, match="No space left"):
+        cache().plain()
+    monkeypatch.undo()
+    fresh = cache()
+    fresh.plain()
+    assert fresh.computed == 60
+
+
+@pytest.mark.parametrize("damage", ["cut", "zeroed", "other shape", "unsealed"])
+def test_damaged_features_are_computed_again(cache, data, damage):
+    whole = np.array(cache().plain())
+    (path,) = Path(cache()._folder).glob("*.npy")
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif damage == "zeroed":
+        path.write_bytes(bytes(path.stat().st_size))
+    elif damage == "other shape":
+        np.save(path, whole[:, :-1])
+    else:
+        path.with_name(path.name + ".json").unlink()
+    fresh = cache()
+    np.testing.assert_allclose(fresh.plain(), whole, rtol=1e-4, atol=1e-6)
+    assert fresh.computed == len(data.pixels)
