@@ -8,6 +8,10 @@ from automedimg.contracts.metrics import FloatArray, IntArray, Metric
 from automedimg.evaluation.bootstrap import grouped_bootstrap
 from automedimg.evaluation.predictions import check_predictions, score_or_none
 
+MOST_RESAMPLES, LEAST_RESAMPLES = 2000, 400
+WORK = 20_000_000
+"""Images that all resamples together go over, where that leaves enough of them."""
+
 
 def validation_scores(
     metrics: Mapping[str, Metric], y_true: IntArray, y_prob: FloatArray
@@ -28,13 +32,18 @@ def validation_scores(
     return {name: score for name, score in scores.items() if score is not None}
 
 
+def usual_resamples(num_images: int) -> int:
+    """Resamples for an interval: no more than go over 20 million images, and 400 at least."""
+    return max(LEAST_RESAMPLES, min(MOST_RESAMPLES, WORK // max(num_images, 1)))
+
+
 def interval_scores(
     metrics: Mapping[str, Metric],
     y_true: IntArray,
     y_prob: FloatArray,
     groups: IntArray,
     *,
-    resamples: int = 2000,
+    resamples: int | None = None,
     level: float = 0.95,
     seed: int = 0,
     stratify: bool = True,
@@ -46,7 +55,8 @@ def interval_scores(
         y_true: int array, shape (N,), values in [0, K).
         y_prob: float array, shape (N, K), rows sum to 1.
         groups: int array, shape (N,); equal numbers mark images that belong together.
-        resamples: How many resamples to draw.
+        resamples: How many resamples to draw; None takes `MOST_RESAMPLES`, and fewer of more than
+            10,000 images, whose narrow intervals need fewer: half a minute is enough.
         level: The intervals' nominal coverage.
         seed: The same seed gives the same intervals.
         stratify: Whether groups are drawn within strata, see `grouped_bootstrap`.
@@ -62,7 +72,7 @@ def interval_scores(
         y_true,
         y_prob,
         groups,
-        resamples=resamples,
+        resamples=usual_resamples(len(y_true)) if resamples is None else resamples,
         level=level,
         seed=seed,
         stratify=stratify,

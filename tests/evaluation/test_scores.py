@@ -7,7 +7,7 @@ import pytest
 
 from automedimg.errors import DataError, MetricUndefinedError
 from automedimg.evaluation.bootstrap import grouped_bootstrap
-from automedimg.evaluation.scores import interval_scores, validation_scores
+from automedimg.evaluation.scores import interval_scores, usual_resamples, validation_scores
 
 
 def accuracy(y, p):
@@ -58,3 +58,28 @@ def test_interval_scores_pass_every_setting_on():
 def test_ends_that_cannot_be_given_are_none():
     scores = interval_scores({"a": accuracy}, Y, P, np.zeros(40, dtype=np.int64), resamples=20)
     assert scores == {"a": {"value": 0.75, "low": None, "high": None}}
+
+
+@pytest.mark.parametrize(
+    ("images", "resamples"), [(1, 2000), (600, 2000), (10_000, 2000), (20_000, 1000), (10**6, 400)]
+)
+def test_many_images_need_fewer_resamples(images, resamples):
+    assert usual_resamples(images) == resamples
+
+
+def test_intervals_take_the_usual_number_of_resamples(monkeypatch):
+    from automedimg.evaluation import scores
+
+    asked = []
+    plain = grouped_bootstrap
+
+    def spy(*args, resamples, **rest):
+        asked.append(resamples)
+        return plain(*args, resamples=50, **rest)
+
+    monkeypatch.setattr(scores, "grouped_bootstrap", spy)
+    monkeypatch.setattr(scores, "WORK", 4000)
+    labels = np.arange(8) % 2
+    y_prob = np.stack([1 - labels * 0.8, labels * 0.8], 1)
+    interval_scores({"share": lambda y, p: float(y.mean())}, labels, y_prob, np.arange(8))
+    assert asked == [500]
