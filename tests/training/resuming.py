@@ -153,7 +153,9 @@ def run(context: RunContext, spec: TrialSpec, line: Line | None = None) -> dict[
         result = Trial(spec, TrialData(context, "stretch"), load_catalog()).run(line or Line())
     finally:
         forget()
-    return {**{k: v for k, v in result.items() if k != "seconds"}, **read_results(spec)}
+    # Where the features come from, and how long it took, is no result.
+    spent = ("seconds", "extracted", "extraction_s")
+    return {**{k: v for k, v in result.items() if k not in spent}, **read_results(spec)}
 
 
 def read_results(spec: TrialSpec) -> dict[str, Any]:
