@@ -168,6 +168,9 @@ class Course:
 def _compile(model: keras.Model, spec: TrialSpec) -> None:
     optimizer = make_optimizer(spec.fit, _steps(spec))
     model.compile(optimizer=optimizer, loss=make_loss(spec.fit), jit_compile=False)
+    # Left to the first step, TensorFlow makes each slot within the trace, by a conditional of its
+    # own: tracing takes twice as long, and keeps two thirds more memory for ever.
+    optimizer.build(model.trainable_variables)
 
 
 def _steps(spec: TrialSpec) -> int:
