@@ -192,3 +192,15 @@ def test_a_search_without_one_asks_the_strategy_alone(tmp_path: Path):
     settings: dict[str, Any] = {**QUICK, "data": phantoms(tmp_path / "data"), "cache_dir": tmp_path}
     run = automedimg.search(**settings, out=tmp_path / "run", trials=2)
     assert not [one for one in read_decisions(run.folder) if one["decision"] == "advise"]
+
+
+def test_gain_is_weighed_against_time():
+    """The dear way promises more a trial, and less a second."""
+    space = make_space(cheap=("frozen",), dear=("frozen",))
+    scores = {"cheap": (0.90, 0.88, 1.0), "dear": (0.92, 0.86, 100.0)}
+    known = [
+        result(n, (name, "frozen"), (high, low)[n % 2], seconds)
+        for name, (high, low, seconds) in scores.items()
+        for n in range(2)
+    ]
+    assert Thrift(space, [], {}, True).advise(known, [], 1e6).way == "cheap frozen"
