@@ -11,6 +11,7 @@ import keras
 
 from automedimg.contracts import Backbone, BuiltBackbone, Head, IntArray, TrialSpec
 from automedimg.registry import Catalog
+from automedimg.training.cutting import Cut
 from automedimg.training.feature_files import Features
 from automedimg.training.features import FeatureCache
 from automedimg.training.network import Network
@@ -98,6 +99,10 @@ class Assembly:
     def views(self, rows: IntArray, num: int) -> list[Features]:
         """Its features of some rows, changed at random in so many ways; float32 (M, D) each."""
         return [self._cache.view(rows, number) for number in range(1, num + 1)]
+
+    def activations(self, cut: Cut) -> Features | None:
+        """Of all rows of the pixel cache at a cut, float32 (N, ...); None without room for them."""
+        return self._cache.at_cut(cut)
 
     def head(self, num_features: int) -> keras.Model:
         """Features (N, D) to logits (N, K)."""

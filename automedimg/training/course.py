@@ -16,6 +16,7 @@ from automedimg.training.accumulation import num_steps
 from automedimg.training.assembly import Assembly
 from automedimg.training.backend import make_deterministic
 from automedimg.training.batches import PREDICTED, Batches, predict_rows, softmax
+from automedimg.training.cutting import find_cut
 from automedimg.training.fit import fit
 from automedimg.training.keeper import Keeper
 from automedimg.training.lean import LeanHead, make_lean
@@ -71,12 +72,25 @@ class Course:
         network = self._parts.network()
         if self._spec.train == "finetune":
             freeze_all_but(network.backbone.model, self._spec.fit["unfreeze"])
-        model = network.for_training(self._spec.fit["augmentation"], self._spec.seed)
+        model, source = self._trained_part(network)
         keeper = self._prepare(model)
         if self._spec.train == "finetune" and keeper.found is None:
             self._warm_up(network)
         spec = replace(self._spec, patience=self._patience())
-        return self._fit_on(model, self._data.pixels, spec, self._talk, keeper)
+        return self._fit_on(model, source, spec, self._talk, keeper)
+
+    def _trained_part(self, network: Network) -> tuple[keras.Model, npt.NDArray[Any]]:
+        """What is trained, and what it takes: where all below a cut stays as it is, what is above.
+
+        Images that change each time pass the lower part anew.
+        """
+        strength = self._spec.fit["augmentation"]
+        if self._spec.train == "finetune" and strength == 0:
+            cut = find_cut(network.backbone.model)
+            activations = self._parts.activations(cut) if cut is not None else None
+            if cut is not None and activations is not None:
+                return network.above(cut), activations
+        return network.for_training(strength, self._spec.seed), self._data.pixels
 
     def _fit_head(self) -> Fit:
         if self._spec.weights is None:
