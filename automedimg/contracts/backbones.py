@@ -29,6 +29,7 @@ class Weights:
         url: Where it can be downloaded; saved under the last name of `files`.
         md5: Checksum of the file behind `url`; empty where the publisher gives none.
         source: Paper and licence.
+        sha256: Checksum, where the publisher gives this one.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Weights:
     url: str = ""
     md5: str = ""
     source: Source | None = None
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,9 @@ class Backbone(ABC):
 
     modes: tuple[TrainMode, ...] = ("scratch",)
     """How it can be trained; `frozen` and `finetune` need weights."""
+
+    min_side: int = 1
+    """Height and width in pixels of the smallest images that it takes."""
 
     def weights(self) -> Sequence[Weights]:
         """The weight files that this backbone knows of."""
@@ -85,7 +90,7 @@ class Backbone(ABC):
         """Build the network.
 
         Args:
-            input_shape: (H, W, C) with C in {1, 3}.
+            input_shape: (H, W, C) with C in {1, 3}, H and W at least `min_side`.
             values: One value for each active parameter of `space`.
             weights: File to load; None initialises at random.
         """

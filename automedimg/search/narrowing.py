@@ -30,6 +30,7 @@ class Wanted:
         fix: ``NAME=VALUE`` pairs, values as text or typed.
         preprocessings: Names of those to choose from; the first is tried first.
         balanced: Whether the classes are equally frequent: then there is nothing to weigh.
+        image_size: Side of the images in pixels; None where it isn't known yet.
     """
 
     backbones: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class Wanted:
     fix: Mapping[str, Any] = field(default_factory=dict)
     preprocessings: tuple[str, ...] = ("stretch",)
     balanced: bool = False
+    image_size: int | None = None
 
 
 def build_space(
@@ -49,7 +51,7 @@ def build_space(
     """
     fix = dict(wanted.fix)
     train = fix.pop("train", None)
-    options = _options(catalog, wanted.backbones, store, notify)
+    options = _options(catalog, wanted, store, notify)
     heads = _heads(catalog, wanted.heads, notify)
     options = _with_mode(options, train, _insisted(wanted.backbones), notify)
     choices = CategoricalDistribution(wanted.preprocessings)
@@ -83,23 +85,10 @@ def _insisted(names: Sequence[str]) -> bool:
 
 
 def _options(
-    catalog: Catalog, names: Sequence[str], store: WeightStore, notify: Notify
+    catalog: Catalog, wanted: Wanted, store: WeightStore, notify: Notify
 ) -> dict[str, BackboneOption]:
     options, missing = {}, []
-    considered = catalog.backbones.considered(names)
-    if not considered:
-        raise ConfigurationError(
-            "no backbone is considered unless it is named",
-            "name some with --backbones; `automedimg plugins` lists them",
-        )
-    for name in considered:
-        try:
-            backbone: Backbone = catalog.backbones.make(name)
-        except AutomedimgError as error:
-            if _insisted(names):
-                raise
-            notify(Notice(f"{error.message}: left out", important=True))
-            continue
+    for name, backbone in _backbones(catalog, wanted, notify).items():
         found = [(weights, store.find(weights)) for weights in backbone.weights()]
         weights = tuple((weights, path) for weights, path in found if path is not None)
         if backbone.weights() and not weights:
@@ -123,6 +112,45 @@ def _options(
             "name a folder of weight files with --weights-dir or $AUTOMEDIMG_WEIGHTS",
         )
     return options
+
+
+def _backbones(catalog: Catalog, wanted: Wanted, notify: Notify) -> dict[str, Backbone]:
+    """Make what is considered, and takes images of this size."""
+    considered = catalog.backbones.considered(wanted.backbones)
+    if not considered:
+        raise ConfigurationError(
+            "no backbone is considered unless it is named",
+            "name some with --backbones; `automedimg plugins` lists them",
+        )
+    made: dict[str, Backbone] = {}
+    for name in considered:
+        try:
+            made[name] = catalog.backbones.make(name)
+        except AutomedimgError as error:
+            if _insisted(wanted.backbones):
+                raise
+            notify(Notice(f"{error.message}: left out", important=True))
+    if wanted.image_size is None:
+        return made
+    return _large_enough(made, wanted.image_size, _insisted(wanted.backbones), notify)
+
+
+def _large_enough(
+    backbones: Mapping[str, Backbone], side: int, insisted: bool, notify: Notify
+) -> dict[str, Backbone]:
+    """Keep what takes images of this side."""
+    kept = {name: each for name, each in backbones.items() if each.min_side <= side}
+    lost = {name: each for name, each in backbones.items() if name not in kept}
+    if not lost:
+        return kept
+    words = ", ".join(f"{name} (at least {each.min_side})" for name, each in lost.items())
+    if insisted or not kept:
+        raise ConfigurationError(
+            f"images of {side} pixels are too small for {words}",
+            f"say `--image-size {max(each.min_side for each in lost.values())}` or more",
+        )
+    notify(Notice(f"images of {side} pixels are too small for {words}: left out"))
+    return kept
 
 
 def _with_mode(
