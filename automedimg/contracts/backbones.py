@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from automedimg.contracts.source import Source
-from automedimg.contracts.space import Space
+from automedimg.contracts.space import Component, Space
 
 if TYPE_CHECKING:
     import keras
@@ -56,7 +56,7 @@ class BuiltBackbone:
     gradcam_layer: str
 
 
-class Backbone(ABC):
+class Backbone(Component):
     """A network family. Instances hold no state; one may build many models."""
 
     modes: tuple[TrainMode, ...] = ("scratch",)

@@ -6,11 +6,12 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
-from automedimg.contracts import PRETRAINED_MODES, Backbone, Head, Notice
+from automedimg.contracts import PRETRAINED_MODES, Backbone, Component, Head, Notice
 from automedimg.errors import AutomedimgError, ConfigurationError
 from automedimg.registry import ALL, Catalog
 from automedimg.search.space import BackboneOption, SearchSpace, train_name, usable_modes
@@ -18,6 +19,7 @@ from automedimg.search.weights import WeightStore
 from automedimg.training.parameters import fit_space
 
 Notify = Callable[[Notice], None]
+Accept = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,7 @@ def _fixed(space: SearchSpace, fix: Mapping[str, Any]) -> dict[str, Any]:
             continue
         for ledger in matches:
             try:
-                fixed[ledger] = _typed(value, known[ledger])
+                fixed[ledger] = _typed(value, known[ledger], _acceptor(space, ledger))
             except ValueError as error:
                 problems.append(f"`{name}`: {error}")
     if problems:
@@ -220,21 +222,28 @@ def _fixed(space: SearchSpace, fix: Mapping[str, Any]) -> dict[str, Any]:
     return fixed
 
 
+def _acceptor(space: SearchSpace, ledger: str) -> Accept | None:
+    """What takes further values of a parameter: its component; None for those of training."""
+    owner, _, name = ledger.rpartition(".")
+    component: Component | None = space.heads.get(owner)
+    if owner in space.backbones:
+        component = space.backbones[owner].backbone
+    return partial(component.accept, name) if component else None
+
+
 def _is_component(ledger: str) -> bool:
     """Whether a ledger name chooses a component; those have options of their own."""
     return ledger in ("backbone", "head") or ledger.rpartition(".")[2] == "train"
 
 
-def _typed(value: Any, distribution: BaseDistribution) -> Any:
+def _typed(value: Any, distribution: BaseDistribution, accept: Accept | None) -> Any:
     """Turn a value, perhaps text, into one of the distribution's kind.
 
-    Numbers may lie outside the searched range: who fixes a value means it.
+    Numbers may lie outside the searched range: who fixes a value means it. What is none of some
+    choices may be accepted by the component.
     """
     if isinstance(distribution, CategoricalDistribution):
-        for choice in distribution.choices:
-            if value == choice or str(value) == str(choice) or _as_json(value) == choice:
-                return choice
-        raise ValueError(f"got `{value}`, expected one of {list(distribution.choices)}")
+        return _choice(value, distribution.choices, accept)
     number = _as_json(value)
     whole = isinstance(distribution, IntDistribution)
     if isinstance(number, bool) or not isinstance(number, int if whole else int | float):
@@ -242,6 +251,19 @@ def _typed(value: Any, distribution: BaseDistribution) -> Any:
     if not math.isfinite(number):
         raise ValueError(f"got `{value}`, expected a finite number")
     return number if whole else float(number)
+
+
+def _choice(value: Any, choices: Sequence[Any], accept: Accept | None) -> Any:
+    for choice in choices:
+        if value == choice or str(value) == str(choice) or _as_json(value) == choice:
+            return choice
+    further = ""
+    if accept is not None:
+        try:
+            return accept(value)
+        except ValueError as error:
+            further = f", or {error}" if str(error) else ""
+    raise ValueError(f"got `{value}`, expected one of {list(choices)}{further}")
 
 
 def _as_json(value: Any) -> Any:

@@ -25,7 +25,13 @@ from automedimg.testing.networks import (
     expect_survives_saving,
     outputs,
 )
-from automedimg.testing.spaces import any_values, expect_in_space, expect_sound_space, variants
+from automedimg.testing.spaces import (
+    any_values,
+    expect_in_space,
+    expect_refuses_nonsense,
+    expect_sound_space,
+    variants,
+)
 from automedimg.testing.subject import ContractError, expect, expect_name_and_summary
 from automedimg.training.parameters import fit_space
 
@@ -48,7 +54,7 @@ class BackboneSubject(KerasSubject[BackboneSpec]):
     @property
     def side(self) -> int:
         """Height and width of the images that it is tried on, in pixels."""
-        return max(SIDE, self.component.min_side)
+        return max(SIDE, int(self.component.min_side))
 
     def built(self, channels: int = 3) -> BuiltBackbone:
         """The network at `values`, with random weights."""
@@ -136,6 +142,11 @@ def check_defaults(subject: BackboneSubject) -> None:
             expect_in_space(default, space, _with(f"default {index}", weights))
 
 
+def check_refuses_nonsense(subject: BackboneSubject) -> None:
+    """A fixed value that means nothing is refused with a `ValueError`."""
+    expect_refuses_nonsense(subject.component, subject.component.space(()))
+
+
 def check_builds_features(subject: BackboneSubject) -> None:
     """Grey and colour images, black and white ones among them, become finite features (N, D)."""
     for channels in (3, 1):
@@ -214,6 +225,7 @@ CHECKS = (
     check_space,
     check_space_fits_weights,
     check_defaults,
+    check_refuses_nonsense,
     check_builds_features,
     check_builds_all_choices,
     check_images_are_independent,

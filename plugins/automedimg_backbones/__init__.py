@@ -10,7 +10,7 @@ from automedimg_backbones.keras_networks import NETWORKS
 
 @hookimpl
 def automedimg_backbones() -> Iterator[BackboneSpec]:
-    """Offer the searched CNN, AutoKeras's blocks and the networks of `keras.applications`."""
+    """Offer the searched CNN, AutoKeras's blocks, `keras.applications` and networks of papers."""
     yield BackboneSpec(
         "autokeras",
         "AutoKeras's blocks: plain convolutions, ResNet or Xception, from scratch",
@@ -35,13 +35,46 @@ def automedimg_backbones() -> Iterator[BackboneSpec]:
             tags=("cnn", "imagenet"),
             default=network.default,
         )
+    yield BackboneSpec(
+        "cancervisionnet",
+        "CancerVisionNet: nine convolutions and 512 units, for patches of 96 x 96",
+        lazy("automedimg_backbones.cancervisionnet:CancerVisionNet"),
+        sources.CANCERVISIONNET,
+        gmacs=3.4,
+        tags=("cnn", "paper"),
+        default=False,
+    )
+    yield BackboneSpec(
+        "jardim_cnn",
+        "Two convolutions of 32 filters, flattened, of a paper on Br35H",
+        lazy("automedimg_backbones.jardim_cnn:JardimCnn"),
+        sources.JARDIM,
+        gmacs=0.49,
+        tags=("cnn", "paper"),
+        default=False,
+    )
+    yield BackboneSpec(
+        "zhang_cnn",
+        "Three convolutions of grey images, flattened, of a paper on leukaemia",
+        lazy("automedimg_backbones.zhang_cnn:ZhangCnn"),
+        sources.ZHANG,
+        gmacs=0.75,
+        tags=("cnn", "paper"),
+        default=False,
+    )
 
 
 @hookimpl
 def automedimg_heads() -> Iterator[HeadSpec]:
-    """Offer the dense head."""
+    """Offer the searched dense head, and any dense layers."""
     yield HeadSpec(
         "dense",
         "Dense layers with dropout, or a plain linear layer",
         lazy("automedimg_backbones.dense:Dense"),
+    )
+    yield HeadSpec(
+        "layers",
+        "Any dense layers, written as text, with a softmax or a sigmoid",
+        lazy("automedimg_backbones.layers:Layers"),
+        default=False,
     )

@@ -11,6 +11,7 @@ AUTOKERAS = Source(
     "https://github.com/keras-team/autokeras",
     "Apache-2.0",
 )
+CANCERVISIONNET = Source("CancerVisionNet, Table 3 of its paper on PatchCamelyon")
 CONVNEXT = Source(
     "Liu et al. (2022), A ConvNet for the 2020s, CVPR, arXiv:2201.03545",
     "https://arxiv.org/abs/2201.03545",
@@ -38,6 +39,7 @@ INCEPTION_V3 = Source(
     "https://arxiv.org/abs/1512.00567",
     "Apache-2.0",
 )
+JARDIM = Source("Jardim et al., a CNN and ResNet50V2 on Br35H")
 MOBILENET = Source(
     "Howard et al. (2017), MobileNets, arXiv:1704.04861",
     "https://arxiv.org/abs/1704.04861",
@@ -76,3 +78,4 @@ XCEPTION = Source(
     "https://arxiv.org/abs/1610.02357",
     "MIT",
 )
+ZHANG = Source("Zhang, a CNN against HOG and classical classifiers on blood smears of B-ALL")
