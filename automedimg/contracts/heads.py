@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from automedimg.contracts.source import Source
-from automedimg.contracts.space import Space
+from automedimg.contracts.space import Component, Space
 
 if TYPE_CHECKING:
     import keras
 
 
-class Head(ABC):
+class Head(Component):
     """A classifier on features. Instances hold no state."""
 
     @abstractmethod
@@ -40,9 +40,18 @@ class Head(ABC):
 
 @dataclass(frozen=True, slots=True)
 class HeadSpec:
-    """A head as it is listed by ``automedimg plugins``."""
+    """A head as it is listed by ``automedimg plugins``.
+
+    Args:
+        name: Lower case, digits, underscores, hyphens.
+        summary: One line.
+        factory: Returns the `Head`; called only when it is used.
+        source: Paper and licence.
+        default: Whether a search that names no heads considers it.
+    """
 
     name: str
     summary: str
     factory: Callable[[], Head]
     source: Source | None = None
+    default: bool = True

@@ -186,7 +186,10 @@ class Session:
         store = WeightStore(folders, download=request.download)
         preprocessings = tuple(way.name for way in parse_preprocessing(request.preprocessings))
         balanced = data.audit["imbalance"]["ratio"] < NEARLY_BALANCED
-        wanted = Wanted(request.backbones, request.heads, request.fix, preprocessings, balanced)
+        size = request.image_size or self._spec.image_size
+        wanted = Wanted(
+            request.backbones, request.heads, request.fix, preprocessings, balanced, size
+        )
         space = build_space(self._catalog, wanted, store, self._emit)
         if before is not None:
             # The limits may have changed since; what can be chosen may not.
@@ -197,7 +200,7 @@ class Session:
         return affordable.drop_too_dear(
             space,
             self._catalog,
-            size=request.image_size or self._spec.image_size,
+            size=size,
             num_images=int((data.splits == TRAIN).sum()),
             trial_time_s=limit,
             notify=self._emit,
