@@ -51,6 +51,7 @@ def search(
     backbones: Iterable[str] = (),
     heads: Iterable[str] = (),
     fix: Mapping[str, Any] | None = None,
+    vary: Iterable[str] = (),
     image_size: int | None = None,
     epochs: int = 40,
     epoch_patience: int = 8,
@@ -103,6 +104,8 @@ def search(
         backbones: Names to choose from; empty takes all.
         heads: Names to choose from; empty takes all.
         fix: Parameters that are not searched, by name.
+        vary: Parameters of training that are searched only if they are named here: some of
+            ``schedule``, ``plateau_patience``, ``momentum``, ``nesterov``, ``changes``.
         image_size: Side in pixels that images are resized to; None takes the task's.
         epochs: Most epochs a trial.
         epoch_patience: Epochs without improvement that end a trial.
@@ -153,6 +156,7 @@ def search(
         backbones=tuple(backbones),
         heads=tuple(heads),
         fix=dict(fix or {}),
+        vary=tuple(vary),
         image_size=image_size,
         epochs=epochs,
         epoch_patience=epoch_patience,

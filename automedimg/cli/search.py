@@ -41,6 +41,12 @@ from automedimg.cli.options import Assignment, Names, as_mapping
     callback=as_mapping,
     help="Don't search a parameter, e.g. train=frozen. May be repeated.",
 )
+@click.option(
+    "--vary",
+    type=Names(),
+    default=(),
+    help="Search these as well: some of schedule, plateau_patience, momentum, nesterov, changes.",
+)
 @click.option("--image-size", type=int, help="Side in pixels that images are resized to.")
 @click.option("--epochs", type=int, default=40, show_default=True, help="Most epochs a trial.")
 @click.option(

@@ -59,9 +59,10 @@ class TrialSpec:
         train: How the backbone is trained.
         backbone_values: Values of the backbone's active parameters.
         head_values: Values of the head's active parameters.
-        fit: ``preprocessing``, ``learning_rate``, ``batch_size``, ``optimizer``,
-            ``weight_decay``, ``loss``, ``sampling``, and, where they are active, ``focal_gamma``,
-            ``class_weight``, ``views``, ``augmentation`` in [0, 1] and ``unfreeze`` in (0, 1].
+        fit: ``preprocessing``, ``learning_rate``, ``schedule``, ``batch_size``, ``optimizer``,
+            ``weight_decay``, ``loss``, ``sampling``, ``changes``, and, where they are active,
+            ``plateau_patience``, ``momentum``, ``nesterov``, ``focal_gamma``, ``class_weight``,
+            ``views``, ``augmentation`` in [0, 1] and ``unfreeze`` in (0, 1].
         weights: Path of the weight file; None initialises at random.
         epochs: Most epochs to train.
         patience: Epochs without improvement after which training ends.

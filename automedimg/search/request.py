@@ -18,6 +18,7 @@ from automedimg.registry import Catalog
 from automedimg.search.naming import check_strategy
 from automedimg.search.stopping import Limits, parse_same
 from automedimg.search.urls import redacted
+from automedimg.training.parameters import usual_values
 
 DEFAULT_TRIALS = 30
 
@@ -51,6 +52,7 @@ class SearchRequest:
     backbones: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
     fix: Mapping[str, Any] = field(default_factory=dict)
+    vary: tuple[str, ...] = ()
     image_size: int | None = None
     epochs: int = 40
     epoch_patience: int = 8
@@ -171,6 +173,7 @@ class SearchRequest:
             lambda: self.of_task.check(catalog),
             lambda: self.how_split,
             lambda: parse_preprocessing(self.preprocessings),
+            lambda: usual_values(self.vary),
         ]
         for check in checks:
             try:

@@ -186,7 +186,14 @@ class Session:
         store = WeightStore(folders, download=request.download)
         preprocessings = tuple(way.name for way in parse_preprocessing(request.preprocessings))
         balanced = data.audit["imbalance"]["ratio"] < NEARLY_BALANCED
-        wanted = Wanted(request.backbones, request.heads, request.fix, preprocessings, balanced)
+        wanted = Wanted(
+            request.backbones,
+            request.heads,
+            request.fix,
+            preprocessings,
+            balanced,
+            request.vary,
+        )
         space = build_space(self._catalog, wanted, store, self._emit)
         if before is not None:
             # The limits may have changed since; what can be chosen may not.

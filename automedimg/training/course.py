@@ -16,6 +16,7 @@ from automedimg.training.accumulation import num_steps
 from automedimg.training.assembly import Assembly
 from automedimg.training.backend import make_deterministic
 from automedimg.training.batches import PREDICTED, Batches, predict_rows, softmax
+from automedimg.training.changes import ALL
 from automedimg.training.fit import fit
 from automedimg.training.keeper import Keeper
 from automedimg.training.lean import LeanHead, make_lean
@@ -71,7 +72,10 @@ class Course:
         network = self._parts.network()
         if self._spec.train == "finetune":
             freeze_all_but(network.backbone.model, self._spec.fit["unfreeze"])
-        model = network.for_training(self._spec.fit["augmentation"], self._spec.seed)
+        chosen = self._spec.fit
+        model = network.for_training(
+            chosen["augmentation"], self._spec.seed, chosen.get("changes", ALL)
+        )
         keeper = self._prepare(model)
         if self._spec.train == "finetune" and keeper.found is None:
             self._warm_up(network)
@@ -115,6 +119,7 @@ class Course:
         """
         features = self._parts.features()
         fixed = {**self._spec.fit, "learning_rate": 1e-3, "optimizer": "adam", "batch_size": 32}
+        fixed["schedule"] = "cosine"
         brief = replace(
             self._spec, fit=fixed, epochs=WARM_UP_EPOCHS, patience=WARM_UP_EPOCHS, accumulate=1
         )

@@ -10,6 +10,7 @@ import keras
 from automedimg.contracts import PRETRAINED_MODES, BuiltBackbone, TrainMode
 from automedimg.explain.gradcam import COMPLETION
 from automedimg.training.augment import Augment
+from automedimg.training.changes import ALL
 from automedimg.training.outcome import TrialFailureError
 
 
@@ -21,10 +22,10 @@ class Network:
     head: keras.Model
     train: TrainMode
 
-    def for_training(self, augmentation: float, seed: int) -> keras.Model:
+    def for_training(self, augmentation: float, seed: int, changes: str = ALL) -> keras.Model:
         """Images (N, H, W, C) in [0, 255] to logits (N, K), augmented while it trains."""
         image = keras.Input(self.backbone.model.input_shape[1:], name="image")
-        changed = Augment(augmentation, seed)(image) if augmentation > 0 else image
+        changed = Augment(augmentation, seed, changes)(image) if augmentation > 0 else image
         return keras.Model(image, self._logits(changed))
 
     def classifier(self) -> keras.Model:

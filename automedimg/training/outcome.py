@@ -24,7 +24,7 @@ class Fit:
     """What a fit has come to.
 
     Args:
-        history: One row an epoch: epoch, seconds, loss, value, val_log_loss.
+        history: One row an epoch: epoch, seconds, loss, value, val_log_loss, learning_rate.
         best_epoch: Counted from 1; the epoch whose weights the model has in the end.
         y_prob: Validation probabilities at that epoch, float64 (N, K).
         ended: Why training ended.

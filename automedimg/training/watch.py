@@ -14,6 +14,7 @@ from automedimg.contracts import FloatArray, IntArray, TrialSpec
 from automedimg.training.batches import Batches
 from automedimg.training.keeper import Keeper
 from automedimg.training.outcome import Ended, Fit, Objective, Progress, TrialFailureError
+from automedimg.training.rates import rate_factor
 from automedimg.training.talk import Talk
 
 
@@ -42,14 +43,14 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self.fit, self._deadline, self._keeper = Fit(), deadline, keeper
         self._batches, self._objective, self._spec, self._talk = batches, objective, spec, talk
         self._start = time.monotonic()
-        self._peak_rate = 0.0
+        self._peak_rate = self._rate = 0.0
         self._weights: list[Any] = []
 
     def resume(self, progress: Progress) -> None:
         """Take a checkpoint's word for what was before.
 
-        Its seconds count as if they had just passed. The learning rate's cosine goes on along a
-        deadline's clock where it was; the deadline itself is of what is left.
+        Its seconds count as if they had just passed. A learning rate that falls along a deadline's
+        clock goes on where it was; the deadline itself is of what is left.
         """
         self.fit, self._weights = progress.fit, progress.best
         self._start = time.monotonic() - progress.fit_s
@@ -62,10 +63,9 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self._peak_rate = float(self.model.optimizer.learning_rate)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Draw the epoch's images, and lower the learning rate along a cosine.
+        """Draw the epoch's images, and set the learning rate that its schedule has for it.
 
-        The cosine ends with the last epoch or at the deadline, whichever comes first.
-        Source: Loshchilov & Hutter (2017), SGDR, ICLR, equation 5, without restarts.
+        What falls towards the end ends with the last epoch or at the deadline, whichever is first.
         """
         del logs
         self._batches.begin(epoch + 1)
@@ -73,8 +73,15 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         if self._deadline is not None:
             now = time.monotonic()
             progress = max(progress, (now - self._start) / max(self._deadline - self._start, 1e-3))
-        cosine = (1.0 + math.cos(math.pi * min(progress, 1.0))) / 2.0
-        self.model.optimizer.learning_rate = self._peak_rate * max(cosine, 0.01)
+        chosen = self._spec.fit
+        self._rate = self._peak_rate * rate_factor(
+            chosen.get("schedule", "cosine"),
+            progress,
+            self.fit.history,
+            maximize=self._objective.maximize,
+            patience=int(chosen.get("plateau_patience", 3)),
+        )
+        self.model.optimizer.learning_rate = self._rate
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Stop in the middle of an epoch if time is up; it is scored as it is."""
@@ -122,6 +129,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
             "loss": loss,
             "value": value,
             "val_log_loss": log_loss,
+            "learning_rate": self._rate,
         }
         best = self._objective.better(value, log_loss, self.fit)
         self.fit.history.append(row)
