@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from automedimg.cli.data_options import data_options
-from automedimg.cli.engine_options import given, limit_options, place_options
+from automedimg.cli.engine_options import extra_options, given, limit_options, place_options
 from automedimg.cli.options import Assignment, Names, as_mapping
 
 
@@ -56,6 +56,7 @@ from automedimg.cli.options import Assignment, Names, as_mapping
     show_default=True,
     help="End a trial after so many epochs without improvement.",
 )
+@extra_options
 @place_options
 @click.option("--offline", is_flag=True, help="Don't try to download weights.")
 @click.option(

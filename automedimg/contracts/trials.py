@@ -72,6 +72,9 @@ class TrialSpec:
             ``batch_size / accumulate`` images, and less memory.
         checkpoint_s: Seconds between checkpoints in `folder`, which are written at the end of an
             epoch; from one of them a trial that was cut off goes on.
+        score_train: Whether its history holds the accuracy on the training images, as it is while
+            they train it.
+        tensorboard: Whether it writes logs for TensorBoard.
     """
 
     number: int
@@ -89,6 +92,8 @@ class TrialSpec:
     time_limit_s: float | None = None
     accumulate: int = 1
     checkpoint_s: float = 10.0
+    score_train: bool = False
+    tensorboard: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON types."""

@@ -18,6 +18,7 @@ from automedimg.registry import Catalog
 from automedimg.search.naming import check_strategy
 from automedimg.search.stopping import Limits, parse_same
 from automedimg.search.urls import redacted
+from automedimg.training.event_log import check_package
 from automedimg.training.parameters import usual_values
 
 DEFAULT_TRIALS = 30
@@ -70,6 +71,8 @@ class SearchRequest:
     address: str | None = None
     storage: str | None = None
     checkpoint_s: float = 10.0
+    score_train: bool = False
+    tensorboard: bool = False
 
     @property
     def of_task(self) -> TaskRequest:
@@ -174,6 +177,7 @@ class SearchRequest:
             lambda: self.how_split,
             lambda: parse_preprocessing(self.preprocessings),
             lambda: usual_values(self.vary),
+            lambda: check_package() if self.tensorboard else None,
         ]
         for check in checks:
             try:

@@ -277,3 +277,23 @@ def test_a_full_disk_costs_the_checkpoints_only(
     assert os.strerror(number) in said
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["history.csv", "model.keras", "predictions.npz"]
+
+
+@pytest.mark.parametrize("train", ["frozen", pytest.param("scratch", marks=pytest.mark.slow)])
+def test_what_is_noted_on_request_is_noted_once_and_changes_nothing(
+    context: RunContext, whole: Any, tmp_path: Path, train: str
+) -> None:
+    """Training accuracy and TensorBoard's logs, with a cut in between."""
+    pytest.importorskip("tensorboard")
+    from test_event_log import read
+
+    more = {"score_train": True, "tensorboard": True}
+    cut(context, tmp_path, Line(cut_at=3, cut_after=2), train, **more)
+    found = run(context, make_spec(tmp_path, train, **more))
+    accuracies = [float(row.pop("accuracy")) for row in found["history"]]
+    assert all(0 < accuracy <= 1 for accuracy in accuracies)
+    assert found == whole(train)
+    logged = read(tmp_path / "tensorboard")
+    assert [step for step, _ in logged["train/accuracy"]] == [1, 2, 3, 4, 5]
+    assert [value for _, value in logged["train/accuracy"]] == accuracies
+    assert len(logged) == 6
