@@ -18,6 +18,9 @@ from automedimg.registry import ALL, Catalog
 from automedimg.search.naming import check_strategy
 from automedimg.search.stopping import Limits, parse_same
 from automedimg.search.urls import redacted
+from automedimg.training.event_log import check_package
+from automedimg.training.parameters import usual_values
+from automedimg.training.precision import asked_precision
 
 DEFAULT_TRIALS = 30
 
@@ -51,6 +54,7 @@ class SearchRequest:
     backbones: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
     fix: Mapping[str, Any] = field(default_factory=dict)
+    vary: tuple[str, ...] = ()
     image_size: int | None = None
     epochs: int = 40
     epoch_patience: int = 8
@@ -68,6 +72,8 @@ class SearchRequest:
     address: str | None = None
     storage: str | None = None
     checkpoint_s: float = 10.0
+    score_train: bool = False
+    tensorboard: bool = False
 
     @property
     def of_task(self) -> TaskRequest:
@@ -171,6 +177,9 @@ class SearchRequest:
             lambda: self.of_task.check(catalog),
             lambda: self.how_split,
             lambda: parse_preprocessing(self.preprocessings),
+            lambda: usual_values(self.vary),
+            asked_precision,
+            lambda: check_package() if self.tensorboard else None,
         ]
         for check in checks:
             try:

@@ -188,7 +188,13 @@ class Session:
         balanced = data.audit["imbalance"]["ratio"] < NEARLY_BALANCED
         size = request.image_size or self._spec.image_size
         wanted = Wanted(
-            request.backbones, request.heads, request.fix, preprocessings, balanced, size
+            request.backbones,
+            request.heads,
+            request.fix,
+            preprocessings,
+            balanced,
+            size,
+            request.vary,
         )
         space = build_space(self._catalog, wanted, store, self._emit)
         if before is not None:
@@ -301,6 +307,8 @@ class Session:
             trial_time_s=request.trial_limit_s,
             checkpoint_s=request.checkpoint_s,
             defaults=[] if thrift else defaults,
+            score_train=request.score_train,
+            tensorboard=request.tensorboard,
         )
         self._strategy.prepare(
             Outline(space.parameters(), defaults, request.seed, request.epochs, maximize)
@@ -385,6 +393,7 @@ class Session:
         before = files.read_json(path) if path.is_file() else None
         judge = Judge(self._folder, run, data, self._catalog, executor, self._emit)
         verdict = judge.judge(best, before)
+        train = judge.score_train(best, before, asked=self._request.score_train)
         states = Counter(result.state for result in ledger.finished)
         result = {
             "run": str(self._folder),
@@ -406,6 +415,7 @@ class Session:
                 "epoch": best.best_epoch,
             },
             **verdict,
+            **({"train": train} if train else {}),
             "audit": data.audit,
         }
         files.write_json(path, result)

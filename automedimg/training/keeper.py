@@ -16,10 +16,11 @@ from automedimg.training import checkpoint
 from automedimg.training.checkpoint import FILE, Checkpoint
 from automedimg.training.features import content_hash
 from automedimg.training.outcome import Fit, Progress
+from automedimg.training.precision import training_policy
 from automedimg.training.state import ModelState
 from automedimg.training.trial_data import TrialData
 
-FREE = ("folder", "time_limit_s", "checkpoint_s", "weights")
+FREE = ("folder", "time_limit_s", "checkpoint_s", "weights", "tensorboard")
 """Fields of a spec that a trial may go on without: the weight file's content counts, not its path.
 """
 
@@ -113,4 +114,5 @@ def identity(spec: TrialSpec, data: TrialData) -> dict[str, Any]:
         "metric": context.metric,
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
+        "precision": training_policy(spec.train),
     }
