@@ -68,9 +68,11 @@ class Plan:
             limit_s: Seconds that it may take.
             accumulate: Steps whose gradients make one update.
         """
-        weights = None
+        weights, part_weights = None, {}
         if choice.train != "scratch":
-            weights = space.backbones[choice.backbone].weights_for(choice.backbone_values)
+            option = space.backbones[choice.backbone]
+            weights = option.weights_for(choice.backbone_values)
+            part_weights = option.part_weights(choice.backbone_values)
         most = min(self.epochs, epochs or self.epochs)
         return TrialSpec(
             number=number,
@@ -88,4 +90,5 @@ class Plan:
             time_limit_s=limit_s,
             accumulate=accumulate,
             checkpoint_s=self.checkpoint_s,
+            part_weights=part_weights,
         )

@@ -186,7 +186,9 @@ class Session:
         store = WeightStore(folders, download=request.download)
         preprocessings = tuple(way.name for way in parse_preprocessing(request.preprocessings))
         balanced = data.audit["imbalance"]["ratio"] < NEARLY_BALANCED
-        wanted = Wanted(request.backbones, request.heads, request.fix, preprocessings, balanced)
+        # A head that was installed since is none of this run's.
+        heads = request.heads or (tuple(before["heads"]) if before else ())
+        wanted = Wanted(request.backbones, heads, request.fix, preprocessings, balanced)
         space = build_space(self._catalog, wanted, store, self._emit)
         if before is not None:
             # The limits may have changed since; what can be chosen may not.

@@ -17,6 +17,7 @@ from statistics import NormalDist, fmean, median, pstdev
 from typing import Any, TypeAlias
 
 from automedimg.contracts import TrialResult
+from automedimg.registry import SIGN
 from automedimg.search.space import SearchSpace, train_name
 
 Key: TypeAlias = tuple[str, str]
@@ -126,6 +127,9 @@ class Thrift:
         known = [trial.seconds - trial.extraction_s for trial in seen[key] if trial.seconds > 0]
         if known:
             return max(median(known[-RECENT:]), 1e-3)
+        parts = _parts(key)
+        if parts and all(seen.get(part) for part in parts):  # their features are there: a head each
+            return sum(self._cost(part, seen) for part in parts)
         ratios = [
             spent / max(self._prior_s.get(other, 1.0), 1e-3)
             for other, trials in seen.items()
@@ -155,9 +159,13 @@ class Thrift:
     def _guess(self, key: Key, scores: Mapping[Key, Sequence[float]], usual: float) -> float:
         """What a way may come to, before it was tried.
 
-        Fine-tuning does rarely worse than the frozen backbone that it starts from.
+        Fine-tuning does rarely worse than the frozen backbone that it starts from, nor do backbones
+        side by side than one of them.
         """
         backbone, mode = key
+        alone = [score for part in _parts(key) for score in scores.get(part, ())]
+        if alone:
+            return max(alone)
         frozen = scores.get((backbone, "frozen"), ())
         if mode == "finetune" and frozen:
             return max(frozen)
@@ -165,6 +173,12 @@ class Thrift:
 
     def _scores(self, trials: Sequence[TrialResult]) -> list[float]:
         return [self._sign * trial.value for trial in trials if trial.value is not None]
+
+
+def _parts(key: Key) -> list[Key]:
+    """The ways of those that stand side by side in a way; empty for a single backbone."""
+    names = key[0].split(SIGN)
+    return [(name, key[1]) for name in names] if len(names) > 1 else []
 
 
 def _first_cost(key: Key, trials: Sequence[TrialResult]) -> float:

@@ -12,6 +12,9 @@ from automedimg.training.sampling import SAMPLINGS
 
 NOT_FROZEN = ("finetune", "scratch")
 
+FOR_FITTED = ("preprocessing", "views")
+"""Those of them that a fitted head has too: they say what it is fitted to."""
+
 
 def fit_space() -> Space:
     """The parameters of training; `train` is chosen before them."""

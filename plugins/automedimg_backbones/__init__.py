@@ -24,11 +24,23 @@ AUTOKERAS = Source(
     "https://github.com/keras-team/autokeras",
     "Apache-2.0",
 )
+HOG = Source(
+    "Dalal & Triggs (2005), Histograms of Oriented Gradients for Human Detection, CVPR",
+    "https://doi.org/10.1109/CVPR.2005.177",
+)
+SVM = Source(
+    "Cortes & Vapnik (1995), Support-Vector Networks, Machine Learning 20",
+    "https://doi.org/10.1007/BF00994018",
+)
+FOREST = Source(
+    "Breiman (2001), Random Forests, Machine Learning 45",
+    "https://doi.org/10.1023/A:1010933404324",
+)
 
 
 @hookimpl
 def automedimg_backbones() -> Iterator[BackboneSpec]:
-    """Offer the searched CNN, AutoKeras's blocks and the networks of `keras.applications`."""
+    """Offer the searched CNN, AutoKeras's blocks, `keras.applications` networks, and HOG."""
     yield BackboneSpec(
         "autokeras",
         "AutoKeras's blocks: plain convolutions, ResNet or Xception, from scratch",
@@ -42,6 +54,14 @@ def automedimg_backbones() -> Iterator[BackboneSpec]:
         "A small CNN whose architecture is searched",
         lazy("automedimg_backbones.custom_cnn:CustomCnn"),
         tags=("cnn",),
+    )
+    yield BackboneSpec(
+        "hog_pca",
+        "Histograms of oriented gradients, reduced to principal components; no network",
+        lazy("automedimg_backbones.hog_pca:HogPca"),
+        HOG,
+        gmacs=0.002,
+        tags=("descriptor",),
     )
     yield BackboneSpec(
         "mobilenet",
@@ -71,9 +91,27 @@ def automedimg_backbones() -> Iterator[BackboneSpec]:
 
 @hookimpl
 def automedimg_heads() -> Iterator[HeadSpec]:
-    """Offer the dense head."""
+    """Offer the dense head, and those that scikit-learn fits to a frozen backbone's features."""
     yield HeadSpec(
         "dense",
         "Dense layers with dropout, or a plain linear layer",
         lazy("automedimg_backbones.dense:Dense"),
+    )
+    yield HeadSpec(
+        "logistic",
+        "Logistic regression on a frozen backbone's features",
+        lazy("automedimg_backbones.logistic:Logistic"),
+    )
+    yield HeadSpec(
+        "random_forest",
+        "Random forest on a frozen backbone's features",
+        lazy("automedimg_backbones.forest:RandomForest"),
+        FOREST,
+        default=False,
+    )
+    yield HeadSpec(
+        "svm",
+        "Support vector machine on a frozen backbone's features, with probabilities",
+        lazy("automedimg_backbones.svm:Svm"),
+        SVM,
     )

@@ -310,3 +310,67 @@ def test_defaults_of_another_way_to_train_are_left_out(build: Builder) -> None:
     assert all(choice["net.train"] == "frozen" for choice in choices)
     build.catalog = catalog_of(extractor=Extractor)
     assert default_choices(build(), fit_defaults()) == []
+
+
+def test_fitted_heads_alone_leave_what_can_be_frozen(build: Builder) -> None:
+    build.catalog = catalog_of(net=Net, plain=Plain, fitted=["svm"])
+    build.have(SMALL)
+    space = build(heads=("svm",))
+    assert {name: option.modes for name, option in space.backbones.items()} == {"net": ("frozen",)}
+    with pytest.raises(ConfigurationError, match="plain as `frozen`, and `svm` can be fitted to"):
+        build("net", "plain", heads=("svm",))
+    with pytest.raises(ConfigurationError, match="unknown parameter `learning_rate`"):
+        build(heads=("svm",), learning_rate="0.1")
+
+
+def test_fitted_heads_go_where_no_backbone_can_be_frozen(build: Builder) -> None:
+    build.catalog = catalog_of(net=Net, plain=Plain, fitted=["svm"])
+    assert list(build().heads) == ["dense"]  # there are no weights
+    with pytest.raises(ConfigurationError, match="`svm` can only be fitted to a frozen backbone"):
+        build(heads=("dense", "svm"))
+
+
+def test_class_weights_are_fixed_for_all_who_weigh(build: Builder) -> None:
+    build.catalog = catalog_of(net=Net, fitted=["svm"])
+    build.have(SMALL)
+    space = build(class_weight="balanced")
+    assert fixed(space) == {"class_weight": "balanced", "svm.class_weight": "balanced"}
+
+
+@pytest.mark.parametrize("heads", [(), ("svm",)])
+def test_balanced_classes_are_weighed_by_nobody(build: Builder, heads: tuple[str, ...]) -> None:
+    build.catalog = catalog_of(net=Net, fitted=["svm"])
+    build.have(SMALL)
+    store = WeightStore([build.folder], download=False)
+    wanted = Wanted(heads=heads, balanced=True)
+    space = build_space(build.catalog, wanted, store, build.heard.append)
+    trained = {} if heads else {"sampling": "none", "class_weight": "none"}
+    assert fixed(space) == {"svm.class_weight": "none", **trained}
+
+
+def test_each_head_is_tried_with_a_frozen_backbone(build: Builder) -> None:
+    build.catalog = catalog_of(net=Net, plain=Plain, fitted=["svm"])
+    build.have(LARGE)
+    space = build()
+    choices = default_choices(space, fit_defaults())
+    assert [choice.get("head") for choice in choices] == ["dense", "svm", None, None]
+    assert set(choices[1]) == {
+        *("backbone", "net.alpha", "train", "head", "views"),
+        *("svm.kernel", "svm.gamma", "svm.class_weight"),
+    }
+    for chosen in choices:
+        space.choose(FixedTrial(chosen))
+
+
+def test_a_backbone_may_name_the_head_that_it_goes_best_with(build: Builder) -> None:
+    class Picky(Extractor):
+        def defaults(self, weights: Any) -> Any:
+            return [{"train": "frozen", "head": "svm"}]
+
+    build.catalog = catalog_of(picky=Picky, fitted=["svm"])
+    choices = default_choices(build(), fit_defaults())
+    assert [choice["head"] for choice in choices] == ["svm", "dense"]
+    alone = default_choices(build(heads=("dense",)), fit_defaults())
+    assert [choice["head"] for choice in alone] == ["dense", "dense"]
+    only = default_choices(build(heads=("dense", "rare")), fit_defaults())
+    assert [choice["head"] for choice in only] == ["dense", "rare"]
