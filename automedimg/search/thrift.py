@@ -38,6 +38,12 @@ LEAST_SPREAD = 0.02
 MODEST_TRIALS = 20
 """Trials of a frozen backbone before dear values, such as augmented views, are tried."""
 
+UNSEEN = 0.5
+"""Share of the time left up to which a frozen backbone is tried once before any other comes again.
+
+A descriptor that takes a second tells nothing of what a pretrained network will come to.
+"""
+
 LONGEST = 1.25
 """A trial may be expected to take this share of the time that is left: it can be cut short."""
 
@@ -111,7 +117,18 @@ class Thrift:
         # Where nothing fits, the cheapest still may come to an epoch.
         keys = fitting or [min(self._ways, key=lambda key: costs[key])]
         gains = {key: self._gain(key, seen, at_work.count(key)) for key in keys}
-        best = max(keys, key=lambda key: (gains[key] / costs[key], -costs[key]))
+        unseen = [
+            key
+            for key in fitting
+            if key[1] == "frozen"
+            and not seen[key]
+            and key not in at_work
+            and costs[key] <= UNSEEN * left_s
+        ]
+        if unseen:
+            best = min(unseen, key=lambda key: costs[key])
+        else:
+            best = max(keys, key=lambda key: (gains[key] / costs[key], -costs[key]))
         tried = len(seen[best]) + at_work.count(best)
         defaults = self._ways[best]
         params = dict(defaults[tried] if tried < len(defaults) else self._partial[best])
@@ -124,7 +141,8 @@ class Thrift:
 
         Features are paid for once: what extracting them took says nothing of the next trial.
         """
-        known = [trial.seconds - trial.extraction_s for trial in seen[key] if trial.seconds > 0]
+        own = [trial for trial in seen.get(key, ()) if trial.seconds > 0]
+        known = [trial.seconds - trial.extraction_s for trial in own]
         if known:
             return max(median(known[-RECENT:]), 1e-3)
         parts = _parts(key)

@@ -253,7 +253,7 @@ CHECKS = (
     check_builds_all_choices,
     check_images_are_independent,
     check_gradcam_layer,
+    check_survives_saving,
     check_fits_features,
     check_draws_what_it_says,
-    check_survives_saving,
 )

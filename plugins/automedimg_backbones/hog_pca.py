@@ -67,7 +67,8 @@ class HogPca(Backbone):
         from automedimg_backbones.fitted_layers import Standardise, dense, in_a_row
 
         num = min(values["components"], *features.shape)
-        pca = PCA(num, svd_solver="randomized", random_state=seed).fit(features)
+        # Three passes are enough for what classifies, in half of the time of the usual seven.
+        pca = PCA(num, svd_solver="randomized", iterated_power=3, random_state=seed).fit(features)
         width = features.shape[1]
         centred = (Standardise(), (pca.mean_, np.ones(width, np.float32)))
         return in_a_row(width, [centred, dense(pca.components_.T, np.zeros(num), "components")])
