@@ -187,14 +187,10 @@ class Session:
         preprocessings = tuple(way.name for way in parse_preprocessing(request.preprocessings))
         balanced = data.audit["imbalance"]["ratio"] < NEARLY_BALANCED
         size = request.image_size or self._spec.image_size
+        # A head that was installed since is none of this run's.
+        heads = request.heads or (tuple(before["heads"]) if before else ())
         wanted = Wanted(
-            request.backbones,
-            request.heads,
-            request.fix,
-            preprocessings,
-            balanced,
-            size,
-            request.vary,
+            request.backbones, heads, request.fix, preprocessings, balanced, size, request.vary
         )
         space = build_space(self._catalog, wanted, store, self._emit)
         if before is not None:
