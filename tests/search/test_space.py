@@ -21,7 +21,7 @@ from automedimg.search.space import (
     train_name,
     usable_modes,
 )
-from automedimg.training.parameters import UNVARIED, fit_space
+from automedimg.training.parameters import UNVARIED, fit_space, usual_values
 
 FIT = {
     "learning_rate": 1e-3,
@@ -271,7 +271,7 @@ def test_parents_stand_before_what_depends_on_them(heads: dict[str, AnyHead]) ->
 
 def with_fitted(*trained: str) -> SearchSpace:
     heads: dict[str, AnyHead] = {name: Dense() for name in trained}
-    return replace(mixed(), heads={**heads, "svm": Fitted()})
+    return replace(mixed(), heads={**heads, "svm": Fitted()}, usual=usual_values(()))
 
 
 def test_a_fitted_head_has_nothing_of_training_by_gradients() -> None:
