@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from automedimg.cli.data_options import data_options
-from automedimg.cli.engine_options import given, limit_options, place_options
+from automedimg.cli.engine_options import extra_options, given, limit_options, place_options
 from automedimg.cli.options import Assignment, Names, as_mapping
 
 
@@ -32,14 +32,26 @@ from automedimg.cli.options import Assignment, Names, as_mapping
     help="What to choose from: stretch, or some of crop, pad and standard with + between them, or "
     "all. [default: stretch]",
 )
-@click.option("--backbones", type=Names(), default=(), help="Networks to choose from: a,b")
-@click.option("--heads", type=Names(), default=(), help="Heads to choose from: a,b")
+@click.option(
+    "--backbones",
+    type=Names(),
+    default=(),
+    help="Networks to choose from: a,b; or all. `automedimg plugins` says which are considered "
+    "if none is named.",
+)
+@click.option("--heads", type=Names(), default=(), help="Heads to choose from: a,b; or all.")
 @click.option(
     "--fix",
     type=Assignment(),
     multiple=True,
     callback=as_mapping,
     help="Don't search a parameter, e.g. train=frozen. May be repeated.",
+)
+@click.option(
+    "--vary",
+    type=Names(),
+    default=(),
+    help="Search these as well: some of schedule, plateau_patience, momentum, nesterov, changes.",
 )
 @click.option("--image-size", type=int, help="Side in pixels that images are resized to.")
 @click.option("--epochs", type=int, default=40, show_default=True, help="Most epochs a trial.")
@@ -50,6 +62,7 @@ from automedimg.cli.options import Assignment, Names, as_mapping
     show_default=True,
     help="End a trial after so many epochs without improvement.",
 )
+@extra_options
 @place_options
 @click.option("--offline", is_flag=True, help="Don't try to download weights.")
 @click.option(

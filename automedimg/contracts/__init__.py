@@ -37,12 +37,19 @@ from automedimg.contracts.executors import (
     Message,
     MessageKind,
 )
-from automedimg.contracts.heads import Head, HeadSpec
+from automedimg.contracts.heads import AnyHead, FittedHead, Head, HeadSpec
 from automedimg.contracts.lazy import lazy, lazy_attribute
 from automedimg.contracts.metrics import FloatArray, IntArray, Metric, MetricSpec
 from automedimg.contracts.privacy import pseudonym
 from automedimg.contracts.source import Source
-from automedimg.contracts.space import Parameter, Space, When, distribution_of, is_active
+from automedimg.contracts.space import (
+    Component,
+    Parameter,
+    Space,
+    When,
+    distribution_of,
+    is_active,
+)
 from automedimg.contracts.strategies import Outline, Strategy, StrategySpec
 from automedimg.contracts.trials import RunContext, ScoreSpec, TrialResult, TrialSpec, TrialState
 
@@ -51,9 +58,11 @@ hookimpl = pluggy.HookimplMarker("automedimg")
 
 __all__ = [
     "PRETRAINED_MODES",
+    "AnyHead",
     "Backbone",
     "BackboneSpec",
     "BuiltBackbone",
+    "Component",
     "Dataset",
     "DatasetSpec",
     "Decision",
@@ -62,6 +71,7 @@ __all__ = [
     "Executor",
     "ExecutorOptions",
     "ExecutorSpec",
+    "FittedHead",
     "FloatArray",
     "Head",
     "HeadSpec",

@@ -18,8 +18,9 @@ class RunContext:
     Args:
         pixels: By name of the preprocessing, the memory-mapped pixel cache: (N, H, W, C), uint8 or,
             where white is at 65535, uint16.
-        rows: An npz with ``row``, ``label``, ``split`` of each usable image: its row in `pixels`,
-            its class index, and its split (0 train, 1 validation, 2 test).
+        rows: An npz with ``row``, ``label``, ``split``, ``group`` of each usable image: its row in
+            `pixels`, its class index, its split (0 train, 1 validation, 2 test), and the number of
+            the group that isn't torn apart, if groups are known.
         features: The folder of the feature cache.
         data_fingerprint: Hash of the images' content, labels and split.
         classes: Labels in output order.
@@ -59,9 +60,10 @@ class TrialSpec:
         train: How the backbone is trained.
         backbone_values: Values of the backbone's active parameters.
         head_values: Values of the head's active parameters.
-        fit: ``preprocessing``, ``learning_rate``, ``batch_size``, ``optimizer``,
-            ``weight_decay``, ``loss``, ``sampling``, and, where they are active, ``focal_gamma``,
-            ``class_weight``, ``views``, ``augmentation`` in [0, 1] and ``unfreeze`` in (0, 1].
+        fit: ``preprocessing``, ``learning_rate``, ``schedule``, ``batch_size``, ``optimizer``,
+            ``weight_decay``, ``loss``, ``sampling``, ``changes``, and, where they are active,
+            ``plateau_patience``, ``momentum``, ``nesterov``, ``focal_gamma``, ``class_weight``,
+            ``views``, ``augmentation`` in [0, 1] and ``unfreeze`` in (0, 1].
         weights: Path of the weight file; None initialises at random.
         epochs: Most epochs to train.
         patience: Epochs without improvement after which training ends.
@@ -71,6 +73,13 @@ class TrialSpec:
             ``batch_size / accumulate`` images, and less memory.
         checkpoint_s: Seconds between checkpoints in `folder`, which are written at the end of an
             epoch; from one of them a trial that was cut off goes on.
+        score_train: Whether its history holds the accuracy on the training images, as it is while
+            they train it.
+        tensorboard: Whether it writes logs for TensorBoard.
+        part_weights: Where several backbones stand side by side (``a+b``), the weight file of each
+            that has one, by name; `weights` is None then.
+
+    With a fitted head, `fit` has only ``preprocessing`` and ``views``, and there is one epoch.
     """
 
     number: int
@@ -88,6 +97,9 @@ class TrialSpec:
     time_limit_s: float | None = None
     accumulate: int = 1
     checkpoint_s: float = 10.0
+    score_train: bool = False
+    tensorboard: bool = False
+    part_weights: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON types."""

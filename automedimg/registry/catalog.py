@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
@@ -20,11 +20,20 @@ from automedimg.contracts import (
     MetricSpec,
     StrategySpec,
 )
-from automedimg.errors import AutomedimgError, PluginError, UnknownNameError
+from automedimg.errors import (
+    AutomedimgError,
+    ConfigurationError,
+    PluginError,
+    UnknownNameError,
+)
 from automedimg.registry import discovery
 from automedimg.registry.discovery import Plugin
+from automedimg.registry.side_by_side import SIGN, SideBySide
 
 S = TypeVar("S", DatasetSpec, BackboneSpec, HeadSpec, StrategySpec, MetricSpec, ExecutorSpec)
+
+ALL = "all"
+"""Asked for instead of names: every component, also those that nobody considers unasked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,17 @@ class Shelf(Generic[S]):
     def names(self) -> list[str]:
         """The names that `get` accepts."""
         return sorted(name for name, entries in self._entries.items() if len(entries) == 1)
+
+    def considered(self, asked: Sequence[str]) -> list[str]:
+        """The names that a search chooses from.
+
+        Args:
+            asked: Names; `ALL` among them takes every one, none at all those that are considered
+                by default.
+        """
+        if ALL in asked:
+            return self.names()
+        return list(asked) or [name for name in self.names() if is_default(self.get(name))]
 
     def in_order(self) -> list[S]:
         """The specs that `get` returns, in the order in which their plugins list them."""
@@ -128,6 +148,40 @@ class Shelf(Generic[S]):
         return hint
 
 
+class BackboneShelf(Shelf[BackboneSpec]):
+    """All backbones, and ``a+b`` for any two or more of them side by side."""
+
+    def get(self, name: str) -> BackboneSpec:
+        """Return the backbone of that name, or what the names of several make.
+
+        Raises:
+            UnknownNameError: there is none of a name.
+            PluginError: two plugins claim a name.
+            ConfigurationError: a name occurs twice.
+        """
+        names = name.split(SIGN)
+        if len(names) == 1 or name in self._entries:
+            return super().get(name)
+        parts = [super(BackboneShelf, self).get(part) for part in names]
+        if len(set(names)) < len(names):
+            raise ConfigurationError(
+                f"`{name}` names a backbone twice",
+                "each stands beside others once, with its parameters searched",
+            )
+        return BackboneSpec(
+            name,
+            f"{' and '.join(names)}, frozen, side by side",
+            lambda: SideBySide({part: self.make(part) for part in names}),
+            gmacs=sum(part.gmacs for part in parts),
+            default=False,
+        )
+
+
+def is_default(spec: Any) -> bool:
+    """Whether a component is considered where none is named; only some kinds can say no."""
+    return bool(getattr(spec, "default", True))
+
+
 class Catalog:
     """Everything that is installed. Tests make their own; nothing is global."""
 
@@ -135,7 +189,7 @@ class Catalog:
         self._manager = discovery.new_manager()
         self.plugins: list[Plugin] = []
         self.datasets: Shelf[DatasetSpec] = Shelf("task", "automedimg tasks", self)
-        self.backbones: Shelf[BackboneSpec] = Shelf("backbone", "automedimg plugins", self)
+        self.backbones = BackboneShelf("backbone", "automedimg plugins", self)
         self.heads: Shelf[HeadSpec] = Shelf("head", "automedimg plugins", self)
         self.strategies: Shelf[StrategySpec] = Shelf("strategy", "automedimg plugins", self)
         self.metrics: Shelf[MetricSpec] = Shelf("metric", "automedimg plugins", self)
@@ -208,6 +262,8 @@ def _problem(spec: object, expected: type) -> str:
     about: Any = spec
     if not (isinstance(about.name, str) and about.name and isinstance(about.summary, str)):
         return f"a {expected.__name__} whose name or summary is not text: {about.name!r}"
+    if about.name == ALL and hasattr(about, "default"):
+        return f"a {expected.__name__} called `{ALL}`, which stands for every one"
     if not callable(about.factory):
         return f"the {expected.__name__} `{about.name}` whose factory can't be called"
     return ""

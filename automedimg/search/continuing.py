@@ -33,12 +33,14 @@ FEW = 3
 
 def asked(request: SearchRequest) -> dict[str, Any]:
     """How a request narrows the space, as JSON types."""
-    return {
+    found = {
         "preprocessings": list(request.preprocessings),
         "backbones": list(request.backbones),
         "heads": list(request.heads),
         "fix": {name: str(value) for name, value in request.fix.items()},
     }
+    # Runs of earlier versions know of no such thing.
+    return found | ({"vary": sorted(request.vary)} if request.vary else {})
 
 
 def refuse_other_storage(before: Mapping[str, Any], request: SearchRequest) -> None:

@@ -109,7 +109,10 @@ class Foresight:
         request = self._request
         folders = places.weight_folders(request.weights_dir, self._root)
         names = tuple(way.name for way in parse_preprocessing(request.preprocessings))
-        wanted = Wanted(request.backbones, request.heads, request.fix, names)
+        size = request.image_size or self._spec.image_size
+        wanted = Wanted(
+            request.backbones, request.heads, request.fix, names, False, size, request.vary
+        )
         return build_space(self._catalog, wanted, WeightStore(folders, download=False), _ignore)
 
     def _choices(self, space: SearchSpace, num_images: int) -> list[dict[str, Any]]:

@@ -24,11 +24,13 @@ from automedimg.executing import WorkerProcess, default_worker_memory, worker_en
 from automedimg.search.devices import Slot, find_slots
 from automedimg.training.backend import choose_backend
 
-GROWTH = 1.5
-"""A worker is replaced when its memory has grown by half since its first jobs."""
+GROWTH = 1.3
+"""A worker is replaced before the next job may make its memory this many times that of its first
+jobs, going by the job that added most so far; a job earlier, its successor imports Keras.
 
-FORESIGHT = 1.35
-"""Growth at which its successor is started: it imports Keras while the old one still works."""
+TensorFlow keeps 5 to 13 MB of each network that was trained, whatever one clears. A worker has a
+sixth more after five small networks than after two: so none has a tenth more than after five.
+"""
 
 SETTLED = 2
 """Jobs after which a worker's memory is what it needs at least."""
@@ -48,6 +50,9 @@ class _Place:
     command: dict[str, Any] = field(default_factory=dict)
     successor: WorkerProcess | None = None
     settled_bytes: int = 0
+    last_bytes: int = 0
+    most_added_bytes: int = 0
+    """What a single job has added to its worker's memory at most, once that had settled."""
     kill_at: float | None = None
     started: bool = False
     """Whether its worker has begun with its command."""
@@ -203,18 +208,21 @@ class LocalExecutor(Executor):
         if out_of_memory:
             self._swap(place)
         elif process.jobs_done <= SETTLED:
-            place.settled_bytes = process.memory()
+            place.settled_bytes = place.last_bytes = process.memory()
         elif place.settled_bytes and not self._closed:
-            growth = process.memory() / place.settled_bytes
-            if growth > GROWTH:
+            now = process.memory()
+            added = place.most_added_bytes = max(place.most_added_bytes, now - place.last_bytes)
+            place.last_bytes, limit = now, GROWTH * place.settled_bytes
+            if now + added > limit:
                 self._swap(place)
-            elif growth > FORESIGHT and place.successor is None:
+            elif now + 2 * added > limit and place.successor is None:
                 place.successor = self._spawn(place.slot)
 
     def _swap(self, place: _Place) -> None:
         old, place.process = place.process, place.successor or self._spawn(place.slot)
         place.successor = None
-        place.kill_at, place.settled_bytes, place.started = None, 0, False
+        place.kill_at, place.started = None, False
+        place.settled_bytes = place.most_added_bytes = 0
         old.end()
 
     def _forget_successor(self, process: WorkerProcess) -> None:

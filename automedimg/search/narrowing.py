@@ -6,18 +6,28 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
-from automedimg.contracts import PRETRAINED_MODES, Backbone, Head, Notice
+from automedimg.contracts import (
+    PRETRAINED_MODES,
+    AnyHead,
+    Backbone,
+    Component,
+    FittedHead,
+    Notice,
+    TrainMode,
+)
 from automedimg.errors import AutomedimgError, ConfigurationError
-from automedimg.registry import Catalog
+from automedimg.registry import ALL, SIGN, Catalog, SideBySide
 from automedimg.search.space import BackboneOption, SearchSpace, train_name, usable_modes
 from automedimg.search.weights import WeightStore
-from automedimg.training.parameters import fit_space
+from automedimg.training.parameters import FIXABLE, FOR_FITTED, fit_space, usual_values
 
 Notify = Callable[[Notice], None]
+Accept = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +35,13 @@ class Wanted:
     """How the user narrows the space.
 
     Args:
-        backbones: Names; empty takes all.
-        heads: Names; empty takes all.
+        backbones: Names; empty takes those that are considered by default, `ALL` every one.
+        heads: The same of heads.
         fix: ``NAME=VALUE`` pairs, values as text or typed.
         preprocessings: Names of those to choose from; the first is tried first.
         balanced: Whether the classes are equally frequent: then there is nothing to weigh.
+        image_size: Side of the images in pixels; None where it isn't known yet.
+        vary: Names of parameters of training that are searched only if they stand here.
     """
 
     backbones: tuple[str, ...] = ()
@@ -37,6 +49,8 @@ class Wanted:
     fix: Mapping[str, Any] = field(default_factory=dict)
     preprocessings: tuple[str, ...] = ("stretch",)
     balanced: bool = False
+    image_size: int | None = None
+    vary: tuple[str, ...] = ()
 
 
 def build_space(
@@ -49,50 +63,92 @@ def build_space(
     """
     fix = dict(wanted.fix)
     train = fix.pop("train", None)
-    options = _options(catalog, wanted.backbones, store, notify)
+    options = _options(catalog, wanted, store, notify)
     heads = _heads(catalog, wanted.heads, notify)
-    options = _with_mode(options, train, bool(wanted.backbones), notify)
+    if not wanted.backbones:
+        options = _with_pair(options, catalog)
+    options = _with_mode(options, train, _insisted(wanted.backbones), notify)
+    options, heads = _matched(options, heads, wanted, notify)
     choices = CategoricalDistribution(wanted.preprocessings)
-    space = SearchSpace(options, heads, {"preprocessing": choices, **fit_space()}, {})
+    fit = {"preprocessing": choices, **fit_space()}
+    space = SearchSpace(options, heads, fit, {}, usual_values(wanted.vary))
     if len(wanted.preprocessings) == 1:
         fix.setdefault("preprocessing", wanted.preprocessings[0])
     if wanted.balanced:
-        fix = {"sampling": "none", "class_weight": "none"} | fix
+        known = {ledger.rpartition(".")[2] for ledger in space.distributions()}
+        fix = {name: "none" for name in ("sampling", "class_weight") if name in known} | fix
     return replace(space, fixed=_fixed(space, fix))
 
 
-def _heads(catalog: Catalog, names: Sequence[str], notify: Notify) -> dict[str, Head]:
-    heads: dict[str, Head] = {}
-    for name in names or catalog.heads.names():
+def _matched(
+    options: Mapping[str, BackboneOption],
+    heads: Mapping[str, AnyHead],
+    wanted: Wanted,
+    notify: Notify,
+) -> tuple[dict[str, BackboneOption], dict[str, AnyHead]]:
+    """Leave out what nothing goes with: a fitted head needs a backbone that can be frozen.
+
+    Raises:
+        ConfigurationError: somebody insists on what is left out, or nothing is left.
+    """
+    fitted = [name for name, head in heads.items() if isinstance(head, FittedHead)]
+    if len(fitted) == len(heads):
+        try:
+            return _with_mode(options, "frozen", _insisted(wanted.backbones), notify), dict(heads)
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"{error.message}, and {_listed(fitted)} can be fitted to nothing else", error.hint
+            ) from error
+    if fitted and not any("frozen" in option.modes for option in options.values()):
+        words = f"{_listed(fitted)} can only be fitted to a frozen backbone, and there is none"
+        if _insisted(wanted.heads):
+            hint = "leave out the head, or name a backbone that has pretrained weights here"
+            raise ConfigurationError(words, hint)
+        return dict(options), {name: head for name, head in heads.items() if name not in fitted}
+    return dict(options), dict(heads)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _heads(catalog: Catalog, names: Sequence[str], notify: Notify) -> dict[str, AnyHead]:
+    heads: dict[str, AnyHead] = {}
+    for name in catalog.heads.considered(names):
         try:
             heads[name] = catalog.heads.make(name)
         except AutomedimgError as error:
-            if names:
+            if _insisted(names):
                 raise
             notify(Notice(f"{error.message}: left out", important=True))
     if not heads:
-        raise ConfigurationError("no head is installed that can be used")
+        raise ConfigurationError(
+            "no head is installed that can be used", "`automedimg plugins` lists them"
+        )
     return heads
 
 
+def _insisted(names: Sequence[str]) -> bool:
+    """Whether somebody wants exactly these: then one that can't be used is an error."""
+    return bool(names) and ALL not in names
+
+
 def _options(
-    catalog: Catalog, names: Sequence[str], store: WeightStore, notify: Notify
+    catalog: Catalog, wanted: Wanted, store: WeightStore, notify: Notify
 ) -> dict[str, BackboneOption]:
     options, missing = {}, []
-    for name in names or catalog.backbones.names():
-        try:
-            backbone: Backbone = catalog.backbones.make(name)
-        except AutomedimgError as error:
-            if names:
-                raise
-            notify(Notice(f"{error.message}: left out", important=True))
-            continue
+    for name, backbone in _backbones(catalog, wanted, notify).items():
         found = [(weights, store.find(weights)) for weights in backbone.weights()]
         weights = tuple((weights, path) for weights, path in found if path is not None)
         if backbone.weights() and not weights:
             missing.append(name)
         present = [found for found, _ in weights]
         modes = usable_modes(backbone, present)
+        if isinstance(backbone, SideBySide) and not modes:
+            raise ConfigurationError(
+                f"`{name}` needs pretrained weights of each of its backbones",
+                "name a folder of weight files with --weights-dir or $AUTOMEDIMG_WEIGHTS",
+            )
         if modes:
             options[name] = BackboneOption(backbone, backbone.space(present), modes, weights)
     if missing:
@@ -110,6 +166,64 @@ def _options(
             "name a folder of weight files with --weights-dir or $AUTOMEDIMG_WEIGHTS",
         )
     return options
+
+
+def _backbones(catalog: Catalog, wanted: Wanted, notify: Notify) -> dict[str, Backbone]:
+    """Make what is considered, and takes images of this size."""
+    considered = catalog.backbones.considered(wanted.backbones)
+    if not considered:
+        raise ConfigurationError(
+            "no backbone is considered unless it is named",
+            "name some with --backbones; `automedimg plugins` lists them",
+        )
+    made: dict[str, Backbone] = {}
+    for name in considered:
+        try:
+            made[name] = catalog.backbones.make(name)
+        except AutomedimgError as error:
+            if _insisted(wanted.backbones):
+                raise
+            notify(Notice(f"{error.message}: left out", important=True))
+    if wanted.image_size is None:
+        return made
+    return _large_enough(made, wanted.image_size, _insisted(wanted.backbones), notify)
+
+
+def _large_enough(
+    backbones: Mapping[str, Backbone], side: int, insisted: bool, notify: Notify
+) -> dict[str, Backbone]:
+    """Keep what takes images of this side."""
+    kept = {name: each for name, each in backbones.items() if each.min_side <= side}
+    lost = {name: each for name, each in backbones.items() if name not in kept}
+    if not lost:
+        return kept
+    words = ", ".join(f"{name} (at least {each.min_side})" for name, each in lost.items())
+    if insisted or not kept:
+        raise ConfigurationError(
+            f"images of {side} pixels are too small for {words}",
+            f"say `--image-size {max(each.min_side for each in lost.values())}` or more",
+        )
+    notify(Notice(f"images of {side} pixels are too small for {words}: left out"))
+    return kept
+
+
+def _with_pair(
+    options: Mapping[str, BackboneOption], catalog: Catalog
+) -> dict[str, BackboneOption]:
+    """Add the two cheapest pretrained networks side by side: two families see more than one."""
+    pretrained = [
+        (catalog.backbones.get(name).gmacs, name)
+        for name, option in options.items()
+        if option.weights and "frozen" in option.modes
+    ]
+    cheapest = sorted(name for _, name in sorted(pretrained)[:2])
+    if len(cheapest) < 2:
+        return dict(options)
+    pair = SideBySide({name: options[name].backbone for name in cheapest})
+    weights = tuple(found for name in cheapest for found in options[name].weights)
+    present = [found for found, _ in weights]
+    option = BackboneOption(pair, pair.space(present), usable_modes(pair, present), weights)
+    return {**options, SIGN.join(cheapest): option}
 
 
 def _with_mode(
@@ -168,7 +282,10 @@ def _fixed(space: SearchSpace, fix: Mapping[str, Any]) -> dict[str, Any]:
             continue
         for ledger in matches:
             try:
-                fixed[ledger] = _typed(value, known[ledger])
+                read = FIXABLE.get(ledger)
+                fixed[ledger] = (
+                    read(value) if read else _typed(value, known[ledger], _acceptor(space, ledger))
+                )
             except ValueError as error:
                 problems.append(f"`{name}`: {error}")
     if problems:
@@ -179,21 +296,28 @@ def _fixed(space: SearchSpace, fix: Mapping[str, Any]) -> dict[str, Any]:
     return fixed
 
 
+def _acceptor(space: SearchSpace, ledger: str) -> Accept | None:
+    """What takes further values of a parameter: its component; None for those of training."""
+    owner, _, name = ledger.rpartition(".")
+    component: Component | None = space.heads.get(owner)
+    if owner in space.backbones:
+        component = space.backbones[owner].backbone
+    return partial(component.accept, name) if component else None
+
+
 def _is_component(ledger: str) -> bool:
     """Whether a ledger name chooses a component; those have options of their own."""
-    return ledger in ("backbone", "head") or ledger.rpartition(".")[2] == "train"
+    return ledger == "backbone" or ledger.rpartition(".")[2] in ("train", "head")
 
 
-def _typed(value: Any, distribution: BaseDistribution) -> Any:
+def _typed(value: Any, distribution: BaseDistribution, accept: Accept | None) -> Any:
     """Turn a value, perhaps text, into one of the distribution's kind.
 
-    Numbers may lie outside the searched range: who fixes a value means it.
+    Numbers may lie outside the searched range: who fixes a value means it. What is none of some
+    choices may be accepted by the component.
     """
     if isinstance(distribution, CategoricalDistribution):
-        for choice in distribution.choices:
-            if value == choice or str(value) == str(choice) or _as_json(value) == choice:
-                return choice
-        raise ValueError(f"got `{value}`, expected one of {list(distribution.choices)}")
+        return _choice(value, distribution.choices, accept)
     number = _as_json(value)
     whole = isinstance(distribution, IntDistribution)
     if isinstance(number, bool) or not isinstance(number, int if whole else int | float):
@@ -201,6 +325,19 @@ def _typed(value: Any, distribution: BaseDistribution) -> Any:
     if not math.isfinite(number):
         raise ValueError(f"got `{value}`, expected a finite number")
     return number if whole else float(number)
+
+
+def _choice(value: Any, choices: Sequence[Any], accept: Accept | None) -> Any:
+    for choice in choices:
+        if value == choice or str(value) == str(choice) or _as_json(value) == choice:
+            return choice
+    further = ""
+    if accept is not None:
+        try:
+            return accept(value)
+        except ValueError as error:
+            further = f", or {error}" if str(error) else ""
+    raise ValueError(f"got `{value}`, expected one of {list(choices)}{further}")
 
 
 def _as_json(value: Any) -> Any:
@@ -212,27 +349,46 @@ def _as_json(value: Any) -> Any:
         return value
 
 
-def default_choices(space: SearchSpace, fit_defaults: Mapping[str, Any]) -> list[dict[str, Any]]:
+def default_choices(space: SearchSpace, defaults: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Good configurations by ledger name, cheap ones first.
 
-    Each is a backbone's default, completed by a head's best guess and by `fit_defaults`; frozen
-    networks come first and once more with the head's second guess.
+    Each is a backbone's default, completed by a head's guess and by `defaults`. Frozen networks
+    come first, each with the best guess of every head; of one head, with its second guess too.
     """
-    order = {"frozen": 0, "finetune": 2, "scratch": 3}
+    order = {"frozen": 0, "finetune": 100, "scratch": 101}
     found: list[tuple[int, dict[str, Any]]] = []
-    head = next(iter(space.heads))
     for name, option in space.backbones.items():
         present = [weights for weights, _ in option.weights]
         for default in option.backbone.defaults(present):
             train = default.get("train", option.modes[0])
             if train not in option.modes:
                 continue
-            guesses = space.heads[head].defaults() or ({},)
-            for rank, guess in enumerate(guesses if train == "frozen" else guesses[:1]):
-                chosen = _default(space, name, head, {**default, "train": train}, guess)
-                found.append((order[train] + rank, {**fit_defaults, **chosen}))
+            guesses = _guesses(space, train, default.get("head"))
+            for rank, (head, guess) in enumerate(guesses):
+                whole = {**defaults, **default, "train": train}
+                chosen = _default(space, name, head, whole, guess)
+                found.append((order[train] + rank, chosen))
     found.sort(key=lambda pair: pair[0])
     return [_in_ledger(space, chosen) for _, chosen in found]
+
+
+def _guesses(
+    space: SearchSpace, train: TrainMode, first: str | None
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """Heads to try a default with, each with good values; only the best one where that is dear.
+
+    Args:
+        space: Has the heads.
+        train: How the backbone is trained.
+        first: The head that the backbone goes best with, by its own account.
+    """
+    heads = sorted(space.heads_for(train), key=lambda name: name != first)
+    guesses = {name: list(space.heads[name].defaults()) or [{}] for name in heads}
+    if train != "frozen":
+        return [(heads[0], guesses[heads[0]][0])]
+    if len(heads) == 1:
+        return [(heads[0], guess) for guess in guesses[heads[0]][:2]]
+    return [(name, guesses[name][0]) for name in heads]
 
 
 def _default(
@@ -242,12 +398,15 @@ def _default(
     default: Mapping[str, Any],
     guess: Mapping[str, Any],
 ) -> dict[str, Any]:
-    own = space.backbones[backbone].space
-    chosen = {f"{backbone}.{k}" if k in own else k: value for k, value in default.items()}
-    chosen[train_name(backbone, space.backbones[backbone].modes)] = chosen.pop("train")
-    return {"backbone": backbone, "head": head, **chosen} | {
-        f"{head}.{k}": value for k, value in guess.items()
-    }
+    own, train = space.backbones[backbone].space, default["train"]
+    others = {"train", "head"}
+    if head not in space.trained_heads:
+        others |= set(space.fit) - set(FOR_FITTED)
+    rest = {k: value for k, value in default.items() if k not in others or k in own}
+    chosen = {f"{backbone}.{k}" if k in own else k: value for k, value in rest.items()}
+    chosen |= {f"{head}.{k}": value for k, value in guess.items()}
+    chosen |= {"backbone": backbone, space.head_name(train): head}
+    return {**chosen, train_name(backbone, space.backbones[backbone].modes): train}
 
 
 def _in_ledger(space: SearchSpace, chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -256,7 +415,7 @@ def _in_ledger(space: SearchSpace, chosen: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in chosen.items()
-        if name in known and name not in space.fixed and _contains(known[name], value)
+        if name in known and name not in space.settled and _contains(known[name], value)
     }
 
 

@@ -31,6 +31,8 @@ class Plan:
         trial_time_s: Most seconds a trial; None is unlimited.
         checkpoint_s: Seconds between two checkpoints of a trial.
         defaults: Configurations by ledger name that are tried first.
+        score_train: Whether trials note their accuracy on the training images.
+        tensorboard: Whether trials write logs for TensorBoard.
     """
 
     folder: Path
@@ -42,6 +44,8 @@ class Plan:
     trial_time_s: float | None
     checkpoint_s: float
     defaults: Sequence[Mapping[str, Any]]
+    score_train: bool = False
+    tensorboard: bool = False
 
     @property
     def maximize(self) -> bool:
@@ -68,9 +72,11 @@ class Plan:
             limit_s: Seconds that it may take.
             accumulate: Steps whose gradients make one update.
         """
-        weights = None
+        weights, part_weights = None, {}
         if choice.train != "scratch":
-            weights = space.backbones[choice.backbone].weights_for(choice.backbone_values)
+            option = space.backbones[choice.backbone]
+            weights = option.weights_for(choice.backbone_values)
+            part_weights = option.part_weights(choice.backbone_values)
         most = min(self.epochs, epochs or self.epochs)
         return TrialSpec(
             number=number,
@@ -88,4 +94,7 @@ class Plan:
             time_limit_s=limit_s,
             accumulate=accumulate,
             checkpoint_s=self.checkpoint_s,
+            score_train=self.score_train,
+            tensorboard=self.tensorboard,
+            part_weights=part_weights,
         )

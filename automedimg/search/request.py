@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,13 @@ from automedimg.data.dividing import SplitRequest
 from automedimg.data.preprocessing import parse_preprocessing
 from automedimg.data.resolving import TaskRequest
 from automedimg.errors import AutomedimgError, ConfigurationError
-from automedimg.registry import Catalog
+from automedimg.registry import ALL, Catalog
 from automedimg.search.naming import check_strategy
 from automedimg.search.stopping import Limits, parse_same
 from automedimg.search.urls import redacted
+from automedimg.training.event_log import check_package
+from automedimg.training.parameters import usual_values
+from automedimg.training.precision import asked_precision
 
 DEFAULT_TRIALS = 30
 
@@ -51,6 +54,7 @@ class SearchRequest:
     backbones: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
     fix: Mapping[str, Any] = field(default_factory=dict)
+    vary: tuple[str, ...] = ()
     image_size: int | None = None
     epochs: int = 40
     epoch_patience: int = 8
@@ -68,6 +72,8 @@ class SearchRequest:
     address: str | None = None
     storage: str | None = None
     checkpoint_s: float = 10.0
+    score_train: bool = False
+    tensorboard: bool = False
 
     @property
     def of_task(self) -> TaskRequest:
@@ -156,8 +162,8 @@ class SearchRequest:
             (catalog.datasets, (self.task,) if self.task else ()),
             (catalog.metrics, (self.metric,)),
             (catalog.executors, (self.executor,)),
-            (catalog.backbones, self.backbones),
-            (catalog.heads, self.heads),
+            (catalog.backbones, _but_all(self.backbones)),
+            (catalog.heads, _but_all(self.heads)),
         ]
         for shelf, names in asked:
             for name in names:
@@ -171,6 +177,9 @@ class SearchRequest:
             lambda: self.of_task.check(catalog),
             lambda: self.how_split,
             lambda: parse_preprocessing(self.preprocessings),
+            lambda: usual_values(self.vary),
+            asked_precision,
+            lambda: check_package() if self.tensorboard else None,
         ]
         for check in checks:
             try:
@@ -210,6 +219,11 @@ class SearchRequest:
         if self.target is not None and not math.isfinite(self.target):
             problems.append(f"target is {self.target}, expected a finite number")
         return problems
+
+
+def _but_all(names: Sequence[str]) -> list[str]:
+    """The names that stand for one component each."""
+    return [name for name in names if name != ALL]
 
 
 def resumed_request(

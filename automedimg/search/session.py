@@ -190,7 +190,12 @@ class Session:
         store = WeightStore(folders, download=request.download)
         preprocessings = tuple(way.name for way in parse_preprocessing(request.preprocessings))
         balanced = data.audit["imbalance"]["ratio"] < NEARLY_BALANCED
-        wanted = Wanted(request.backbones, request.heads, request.fix, preprocessings, balanced)
+        size = request.image_size or self._spec.image_size
+        # A head that was installed since is none of this run's.
+        heads = request.heads or (tuple(before["heads"]) if before else ())
+        wanted = Wanted(
+            request.backbones, heads, request.fix, preprocessings, balanced, size, request.vary
+        )
         space = build_space(self._catalog, wanted, store, self._emit)
         if before is not None:
             # The limits may have changed since; what can be chosen may not.
@@ -201,7 +206,7 @@ class Session:
         return affordable.drop_too_dear(
             space,
             self._catalog,
-            size=request.image_size or self._spec.image_size,
+            size=size,
             num_images=int((data.splits == TRAIN).sum()),
             trial_time_s=limit,
             notify=self._emit,
@@ -240,6 +245,21 @@ class Session:
             record.make_context(self._folder, rows, data, self._request, self._spec.classes)
         )
         return run
+
+    def _take_lead(self, run: dict[str, Any]) -> bool:
+        """Take the place of the process that led, if that is gone; return whether this one did."""
+        taken = self._claim.take_lead()
+        if taken:
+            self._inherit(run)
+        return taken
+
+    def _inherit(self, run: dict[str, Any]) -> None:
+        """Go on with the account of a process that led this search and is gone."""
+        run |= files.read_versioned(self._folder / "run.json")
+        self._sessions_before = len(run["sessions"])
+        self._write_run(run, "")
+        text = "the process that led this search is gone: this one takes its place"
+        self._emit(Notice(text, important=True))
 
     def _search(
         self, run: dict[str, Any], data: PreparedData, space: SearchSpace, executor: Executor
@@ -287,6 +307,8 @@ class Session:
             trial_time_s=request.trial_limit_s,
             checkpoint_s=request.checkpoint_s,
             defaults=[] if thrift else defaults,
+            score_train=request.score_train,
+            tensorboard=request.tensorboard,
         )
         self._strategy.prepare(
             Outline(space.parameters(), defaults, request.seed, request.epochs, maximize)
@@ -301,9 +323,12 @@ class Session:
             self._clock,
             decisions,
             leads=self._claim.leads,
+            take_lead=lambda: self._take_lead(run),
             thrift=thrift,
         )
         stop = orchestrator.run()
+        if not self._claim.leads and self._claim.take_lead(at_once=True):
+            self._inherit(run)  # the process that led was killed near the end
         if ledger.shared and self._claim.leads:
             write_copy(self._folder, ledger.finished)
         if not self._claim.leads:
@@ -368,6 +393,7 @@ class Session:
         before = files.read_json(path) if path.is_file() else None
         judge = Judge(self._folder, run, data, self._catalog, executor, self._emit)
         verdict = judge.judge(best, before)
+        train = judge.score_train(best, before, asked=self._request.score_train)
         states = Counter(result.state for result in ledger.finished)
         result = {
             "run": str(self._folder),
@@ -389,6 +415,7 @@ class Session:
                 "epoch": best.best_epoch,
             },
             **verdict,
+            **({"train": train} if train else {}),
             "audit": data.audit,
         }
         files.write_json(path, result)

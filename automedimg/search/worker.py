@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from automedimg.contracts import Decision, RunContext, ScoreSpec, TrialSpec
 from automedimg.data import files
+from automedimg.search.worker_log import Log
 
 if TYPE_CHECKING:
     from automedimg.registry import Catalog
@@ -187,7 +188,7 @@ class Worker:
 
         keras = load_keras()  # paid for once, before the first job
         from automedimg.registry import load_catalog
-        from automedimg.training.assembly import Shelf
+        from automedimg.training.shelf import Shelf
 
         self._shelf = Shelf()
         self._catalog = load_catalog()
@@ -201,7 +202,7 @@ class Worker:
 
         if command["do"] == "context":
             context = RunContext.from_json(command["context"])
-            _redirect(Path(context.log))
+            self._log = Log(Path(context.log))
             self._context = context
             return
         if command["do"] == "prepare":
@@ -279,14 +280,6 @@ def reason_of(error: BaseException) -> str:
         return "out of memory"
     first = text.splitlines()[0] if text else ""
     return f"{type(error).__name__}: {first}"[:300].rstrip(": ")
-
-
-def _redirect(path: Path) -> None:
-    """Send everything that this process prints to a file."""
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for descriptor in (1, 2):
-        os.dup2(log, descriptor)
-    os.close(log)
 
 
 def main() -> None:

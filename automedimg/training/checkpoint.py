@@ -23,7 +23,7 @@ from automedimg.data import files
 FILE = "checkpoint.npz"
 """Its name in the trial's folder."""
 
-FORMAT = 1
+FORMAT = 2
 """Part of every fingerprint: a checkpoint of another format is of another trial."""
 
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
@@ -83,6 +83,16 @@ def read(path: Path, mark: str) -> Checkpoint | None:
     except Exception as error:  # noqa: BLE001
         refuse(path, error)
         return None
+
+
+def seconds_in(path: Path) -> float:
+    """Seconds of its trial that a checkpoint rests on; 0 if there is none that can be read."""
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            return float(json.loads(file["about"].tobytes())["trial_s"])
+    # As in `read`, where whoever uses it is told.
+    except Exception:  # noqa: BLE001
+        return 0.0
 
 
 def refuse(path: Path, error: Exception) -> None:

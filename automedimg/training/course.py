@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import keras
-import numpy.typing as npt
 
-from automedimg.contracts import MetricSpec, TrialSpec
+from automedimg.contracts import FittedHead, MetricSpec, TrialSpec
 from automedimg.training.accumulation import num_steps
 from automedimg.training.assembly import Assembly
 from automedimg.training.backend import make_deterministic
 from automedimg.training.batches import PREDICTED, Batches, predict_rows, softmax
+from automedimg.training.beside import Rows
+from automedimg.training.changes import ALL
 from automedimg.training.cutting import find_cut
+from automedimg.training.event_log import EventLog
 from automedimg.training.fit import fit
+from automedimg.training.fitting import fit_head, score_head
 from automedimg.training.keeper import Keeper
 from automedimg.training.lean import LeanHead, make_lean
 from automedimg.training.losses import make_loss
 from automedimg.training.network import Network, freeze_all_but
 from automedimg.training.optimizers import make_optimizer
 from automedimg.training.outcome import Fit, Objective
+from automedimg.training.precision import FULL, jit_compile
 from automedimg.training.sampling import epoch_size
 from automedimg.training.talk import Silent, Talk
 from automedimg.training.trial_data import TrialData, class_weights
@@ -52,6 +56,7 @@ class Course:
         self._spec, self._data, self._metric = spec, data, metric
         self._parts, self._talk = parts, talk
         self._train, self._validation = data.side("train"), data.side("validation")
+        self._log = EventLog(Path(spec.folder), metric.name) if spec.tensorboard else None
         self._start = time.monotonic()
         limit = spec.time_limit_s
         # The last epoch must still be scored, and the model be saved, within the limit.
@@ -77,28 +82,44 @@ class Course:
         if self._spec.train == "finetune" and keeper.found is None:
             self._warm_up(network)
         spec = replace(self._spec, patience=self._patience())
-        return self._fit_on(model, source, spec, self._talk, keeper)
+        scored = self._scored(model)
+        return self._fit_on(model, source, spec, self._talk, keeper, scored=scored)
 
-    def _trained_part(self, network: Network) -> tuple[keras.Model, npt.NDArray[Any]]:
+    def _trained_part(self, network: Network) -> tuple[keras.Model, Rows]:
         """What is trained, and what it takes: where all below a cut stays as it is, what is above.
 
         Images that change each time pass the lower part anew.
         """
-        strength = self._spec.fit["augmentation"]
-        if self._spec.train == "finetune" and strength == 0:
+        chosen, parts = self._spec.fit, self._parts
+        if self._spec.train == "finetune" and chosen["augmentation"] == 0 and parts.policy == FULL:
             cut = find_cut(network.backbone.model)
-            activations = self._parts.activations(cut) if cut is not None else None
+            activations = parts.activations(cut) if cut is not None else None
             if cut is not None and activations is not None:
                 return network.above(cut), activations
-        return network.for_training(strength, self._spec.seed), self._data.pixels
+        changes = chosen.get("changes", ALL)
+        model = network.for_training(chosen["augmentation"], self._spec.seed, changes)
+        return model, self._data.pixels
+
+    def _scored(self, model: keras.Model) -> Callable[[], keras.Model]:
+        """Returns what is scored after an epoch: the network as it would be saved now."""
+        if self._parts.policy == FULL:
+            return lambda: model
+        twin = self._parts.saved().for_training(0.0, self._spec.seed)
+
+        def refreshed() -> keras.Model:
+            self._parts.saved()
+            return twin
+
+        return refreshed
 
     def _fit_head(self) -> Fit:
-        if self._spec.weights is None:
-            self._parts.backbone()  # first of all: the seed has to give it the same weights again
+        self._parts.draw_weights()
         features = self._parts.features()
         views = self._parts.views(self._train.rows, int(self._spec.fit.get("views", 1)) - 1)
         # Whether the features were there already must not show: start the seed's draws anew.
         make_deterministic(self._spec.seed)
+        if self._parts.fitted_head is not None:
+            return self._fit_at_once(self._parts.fitted_head, features, views)
         head = self._parts.head(features.shape[1])
         lean = make_lean(head, self._spec)
         if lean is None:
@@ -108,9 +129,20 @@ class Course:
         head.set_weights(lean.get_weights())
         return fit
 
+    def _fit_at_once(self, head: FittedHead, features: Rows, views: Sequence[Rows]) -> Fit:
+        start, spec, data = time.monotonic(), self._spec, self._data
+        model = fit_head(
+            head, features, views, self._train, data.num_classes, spec.head_values, spec.seed
+        )
+        self._parts.put_head(model)
+        self._talk.alive()
+        metric = self._metric.factory()
+        sides = self._train, self._validation
+        return score_head(model, features, *sides, metric, self._talk, start)
+
     def _prepare(self, model: keras.Model) -> Keeper:
         """Compile a model, and bring it to where a checkpoint left it."""
-        _compile(model, self._spec)
+        _compile(model, self._spec, self._parts.policy)
         return self._keep(model)
 
     def _keep(self, model: keras.Model | LeanHead) -> Keeper:
@@ -129,6 +161,7 @@ class Course:
         """
         features = self._parts.features()
         fixed = {**self._spec.fit, "learning_rate": 1e-3, "optimizer": "adam", "batch_size": 32}
+        fixed["schedule"] = "cosine"
         brief = replace(
             self._spec, fit=fixed, epochs=WARM_UP_EPOCHS, patience=WARM_UP_EPOCHS, accumulate=1
         )
@@ -150,11 +183,12 @@ class Course:
     def _fit_on(
         self,
         model: keras.Model | LeanHead,
-        source: npt.NDArray[Any],
+        source: Rows,
         spec: TrialSpec,
         talk: Talk,
         keeper: Keeper | None,
-        views: Sequence[npt.NDArray[Any]] = (),
+        views: Sequence[Rows] = (),
+        scored: Callable[[], keras.Model] | None = None,
     ) -> Fit:
         # Where classes are sampled to equal numbers, there is no class weight to choose.
         scheme = spec.fit.get("class_weight", "none")
@@ -174,14 +208,25 @@ class Course:
             self._metric.factory(),
             self._metric.direction == "maximize",
             self._validation.labels,
-            lambda: softmax(predict_rows(model, source, rows, at_once, talk.alive)),
+            lambda: softmax(
+                predict_rows(scored() if scored else model, source, rows, at_once, talk.alive)
+            ),
         )
-        return fit(model, batches, objective, spec, talk, self._deadline, keeper)
+        # A warm-up has no keeper, and nobody who would look at its curves.
+        log = self._log if keeper is not None else None
+        return fit(model, batches, objective, spec, talk, self._deadline, keeper, log)
 
 
-def _compile(model: keras.Model, spec: TrialSpec) -> None:
+def _compile(model: keras.Model, spec: TrialSpec, policy: str = FULL) -> None:
     optimizer = make_optimizer(spec.fit, _steps(spec))
-    model.compile(optimizer=optimizer, loss=make_loss(spec.fit), jit_compile=False)
+    if policy == "mixed_float16":
+        # Small gradients would vanish: the loss is scaled up before they are taken.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    # Of logits; how probable a class is, does not matter to it.
+    metrics = [keras.metrics.CategoricalAccuracy(name="accuracy")] if spec.score_train else None
+    loss = make_loss(spec.fit)
+    jit = jit_compile(keras.backend.backend())
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=jit)
     # Left to the first step, TensorFlow makes each slot within the trace, by a conditional of its
     # own: tracing takes twice as long, and keeps two thirds more memory for ever.
     optimizer.build(model.trainable_variables)

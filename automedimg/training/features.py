@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,14 +24,17 @@ from automedimg.data.levels import grey_levels
 from automedimg.training.activations import NO_ROOM, has_room
 from automedimg.training.augment import Augment
 from automedimg.training.batches import PREDICTED
+from automedimg.training.changes import ALL, parse_changes
 from automedimg.training.cutting import Cut
 from automedimg.training.extraction import make_extractor
 from automedimg.training.extractors import Extractor, KerasExtractor
 from automedimg.training.feature_files import Features, sweep, write_in_parts
+from automedimg.training.shelf import built_values
 from automedimg.training.trial_data import TrialData
 
 VIEW_STRENGTH = 0.4
-"""Strength of the augmentation in a cached view."""
+"""Strength of the usual augmentation in a cached view; changes that were asked for are made in
+full."""
 
 Build: TypeAlias = Callable[[], BuiltBackbone]
 
@@ -63,9 +67,16 @@ class FeatureCache:
     ) -> None:
         self._data, self._build, self._alive = data, build, alive or _nothing
         self._about = _about(spec, data, backbone)
+        self._changes = str(spec.fit.get("changes", ALL))
+        self._strength = VIEW_STRENGTH if self._changes == ALL else 1.0
         self._batch_size = max(1, PREDICTED // spec.accumulate)
         self._folder = Path(data.context.features)
         self.computed, self.seconds = 0, 0.0
+
+    @property
+    def key(self) -> str:
+        """Names what the features depend on."""
+        return _digest(self._about)
 
     def plain(self) -> Features:
         """Of every row of the pixel cache, as it is: float32 (N, D), a read-only memory map."""
@@ -82,7 +93,8 @@ class FeatureCache:
         """
         shown = {
             "view": number,
-            "strength": VIEW_STRENGTH,
+            "strength": self._strength,
+            "changes": asdict(parse_changes(self._changes)),
             "augmentation": content_hash(inspect.getsourcefile(Augment)),
             "rows": hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest(),
         }
@@ -153,7 +165,7 @@ class FeatureCache:
                 # One size of batch: the backbone is traced once.
                 images = grey_levels(pixels[np.resize(chosen, size)])
                 if view:
-                    images = _changed(images, view, start)
+                    images = self._changed(images, view, start)
                 yield extract(images)[: len(chosen)]
                 self.computed += len(chosen)
                 self._alive()
@@ -179,6 +191,12 @@ class FeatureCache:
         )
         return extract, (int(model.output_shape[-1]),)
 
+    def _changed(self, images: Features, view: int, start: int) -> Features:
+        """Change a batch of images; how is a function of the view and of where it begins."""
+        augment = Augment(self._strength, view * 1_000_003 + start, self._changes)
+        changed = keras.ops.convert_to_numpy(augment(images, training=True))
+        return np.asarray(changed, dtype=np.float32)
+
 
 def cached_features(
     spec: TrialSpec,
@@ -199,12 +217,6 @@ def content_hash(path: str | None) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _changed(images: Features, view: int, start: int) -> Features:
-    """Change a batch of images; how is a function of the view and of where the batch begins."""
-    changed = Augment(VIEW_STRENGTH, seed=view * 1_000_003 + start)(images, training=True)
-    return np.asarray(keras.ops.convert_to_numpy(changed), dtype=np.float32)
-
-
 def _open(path: Path, num: int) -> Features | None:
     """Open a cached array; a damaged one counts as absent and is written anew."""
     if not caches.is_whole(path):
@@ -222,10 +234,10 @@ def _about(spec: TrialSpec, data: TrialData, backbone: Backbone) -> dict[str, An
         "pixels": data.source.parent.name,
         "backbone": spec.backbone,
         "code": content_hash(inspect.getsourcefile(type(backbone))),
-        "values": dict(sorted(spec.backbone_values.items())),
+        "values": built_values(spec, backbone),
         "weights": content_hash(spec.weights),
-        # Without a file the weights come from the seed.
-        "seed": spec.seed if spec.weights is None else None,
+        # Without a file the weights come from the seed, if there are any.
+        "seed": spec.seed if spec.weights is None and backbone.draws else None,
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
     }

@@ -15,12 +15,14 @@ from automedimg.contracts import TrialSpec
 from automedimg.training import checkpoint
 from automedimg.training.checkpoint import FILE, Checkpoint
 from automedimg.training.features import content_hash
+from automedimg.training.global_random import only_random, take_random
 from automedimg.training.outcome import Fit, Progress
+from automedimg.training.precision import training_policy
 from automedimg.training.state import ModelState
 from automedimg.training.trial_data import TrialData
 
-FREE = ("folder", "time_limit_s", "checkpoint_s", "weights")
-"""Fields of a spec that a trial may go on without: the weight file's content counts, not its path.
+FREE = ("folder", "time_limit_s", "checkpoint_s", "weights", "part_weights", "tensorboard")
+"""Fields of a spec that a trial may go on without: of a weight file the content counts.
 """
 
 SHARE = 0.05
@@ -65,7 +67,9 @@ class Keeper:
             about = kept.about
             fit = Fit(about["history"], about["best_epoch"], kept.arrays["y_prob"])
             best = self._state.put(kept.arrays)
-            self.found = Progress(fit, best, about["fit_s"], about["trial_s"])
+            self.found = Progress(
+                fit, best, about["fit_s"], about["trial_s"], only_random(kept.arrays)
+            )
         except (KeyError, ValueError) as error:
             checkpoint.refuse(self._path, error)
         return self.found
@@ -89,7 +93,7 @@ class Keeper:
             "fit_s": fit_s,
             "trial_s": self._elapsed(),
         }
-        arrays = {**self._state.take(best), "y_prob": fit.y_prob}
+        arrays = {**self._state.take(best), **take_random(), "y_prob": fit.y_prob}
         try:
             checkpoint.write(self._path, self._mark, Checkpoint(about, arrays))
         except OSError as error:
@@ -107,10 +111,12 @@ def identity(spec: TrialSpec, data: TrialData) -> dict[str, Any]:
     return {
         "spec": {name: value for name, value in spec.to_json().items() if name not in FREE},
         "weights": content_hash(spec.weights),
+        "part_weights": {name: content_hash(p) for name, p in sorted(spec.part_weights.items())},
         "data": context.data_fingerprint,
         "pixels": data.source.parent.name,
         "classes": list(context.classes),
         "metric": context.metric,
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
+        "precision": training_policy(spec.train),
     }

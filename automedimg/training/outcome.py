@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,7 +24,8 @@ class Fit:
     """What a fit has come to.
 
     Args:
-        history: One row an epoch: epoch, seconds, loss, value, val_log_loss.
+        history: One row an epoch: epoch, seconds, loss, value, val_log_loss, val_accuracy,
+            learning_rate, and accuracy (of training images) where it was asked for.
         best_epoch: Counted from 1; the epoch whose weights the model has in the end.
         y_prob: Validation probabilities at that epoch, float64 (N, K).
         ended: Why training ended.
@@ -55,12 +56,14 @@ class Progress:
         best: The model's weights at the best epoch, in the order of `get_weights`.
         fit_s: Seconds since the fit began, those of earlier pieces included.
         trial_s: Seconds since the trial began, counted likewise.
+        random: State of the generators that belong to no layer.
     """
 
     fit: Fit
     best: list[npt.NDArray[Any]]
     fit_s: float
     trial_s: float
+    random: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

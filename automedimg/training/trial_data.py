@@ -21,10 +21,12 @@ class Side:
     Args:
         rows: Rows in the pixel cache, int64 (N,).
         labels: Class indices, int64 (N,).
+        groups: Number of the group of each, int64 (N,); None where groups aren't known.
     """
 
     rows: IntArray
     labels: IntArray
+    groups: IntArray | None = None
 
 
 class TrialData:
@@ -56,9 +58,11 @@ class TrialData:
         """Return one side of the split: ``train``, ``validation`` or ``test``."""
         if not self._table:  # the pixels are known before the split is
             with np.load(self.context.rows, allow_pickle=False) as table:
-                self._table = {name: table[name] for name in ("row", "label", "split")}
-        inside = self._table["split"] == SPLIT_CODES[split]
-        return Side(self._table["row"][inside], self._table["label"][inside])
+                self._table = {name: table[name] for name in table.files}
+        table = self._table
+        inside = table["split"] == SPLIT_CODES[split]
+        groups = table["group"][inside] if "group" in table else None
+        return Side(table["row"][inside], table["label"][inside], groups)
 
 
 def class_weights(labels: IntArray, num_classes: int, scheme: str) -> FloatArray:
