@@ -123,7 +123,7 @@ class Foresight:
         size = request.image_size or self._spec.image_size
         costs = affordable.guess_costs(space, self._catalog, size=size, num_images=num_images)
         thrift = Thrift(space, defaults, costs, self._catalog_maximizes())
-        return [thrift.advise([], [], request.time_s).params]
+        return [thrift.advise([], [], request.time_s).params, *defaults]
 
     def _catalog_maximizes(self) -> bool:
         return self._catalog.metrics.get(self._request.metric).direction == "maximize"
