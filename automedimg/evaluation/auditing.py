@@ -103,16 +103,18 @@ class LateAudit:
         Args:
             wait: Whether to wait until it is.
         Raises:
-            AutomedimgError: the shortcuts can't be measured.
+            AutomedimgError: the shortcuts can't be measured; only where they are waited for.
         """
         if wait and self._found is None:
             self._thread.join()
-        found, told = self._found, not self._news
-        if found is None or told:
+        found = self._found
+        if isinstance(found, Exception):
+            if wait:
+                raise found
+            return False  # said in the end: it is no reason to stop in between
+        if found is None or not self._news:
             return False
         self._news = False
-        if isinstance(found, Exception):
-            raise found
         self.audit = self._complete(found)
         return True
 

@@ -422,7 +422,16 @@ def measure_round(
     given: argparse.Namespace, number: int, folder: Path, decoding_s: float
 ) -> dict[str, dict]:
     """Measure each once; in each round another one begins."""
-    same = ["--backbones", "mobilenetv2", "--fix", "train=frozen", "--fix", "alpha=1.0"]
+    same = [
+        "--backbones",
+        "mobilenetv2",
+        "--heads",
+        "dense",
+        "--fix",
+        "train=frozen",
+        "--fix",
+        "alpha=1.0",
+    ]
     same += ["--fix", "views=1", "--fix", "loss=crossentropy", "--epochs", str(EPOCHS)]
     same += ["--trials", str(given.trials)]
     budget = given.budget

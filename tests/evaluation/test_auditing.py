@@ -237,5 +237,6 @@ def test_a_failure_is_raised_where_the_audit_is_asked_for(
 
     monkeypatch.setattr(auditing, "find_shortcuts", fail)
     late = LateAudit(prepared(tmp_path), SPEC, "", tmp_path / "cache", lambda _: None)
+    assert not late.news()
     with pytest.raises(DataError, match="no such column"):
         late.news(wait=True)
