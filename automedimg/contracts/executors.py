@@ -76,6 +76,19 @@ class Executor(ABC):
     def start(self, context: RunContext) -> None:
         """Begin bringing workers up; returns at once."""
 
+    def prepare(self, context: RunContext, spec: TrialSpec) -> None:
+        """Compute, if a worker has nothing else to do, the features that a trial will begin with.
+
+        A hint that comes before `start`, while copies are still looked for. Nothing is waited for,
+        no message comes of it, and a failure costs nothing. This does nothing: an executor whose
+        workers can't begin before `start` need not take hints.
+
+        Args:
+            context: Without ``rows``, ``data_fingerprint`` and ``log``, which are not known yet.
+            spec: Of a trial with a frozen backbone.
+        """
+        del context, spec
+
     @abstractmethod
     def submit(self, job: TrialSpec | ScoreSpec) -> int:
         """Queue a job and return its number."""

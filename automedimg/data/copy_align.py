@@ -82,6 +82,14 @@ def correlation(first: Floats, second: Floats, placement: Placement) -> Floats:
     Returns:
         float32, shape (P,), in [-1, 1].
     """
+    parts = [
+        _correlation(first[part], second[part], placement[part])
+        for part in (slice(start, start + _BATCH) for start in range(0, len(first), _BATCH))
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, np.float32)
+
+
+def _correlation(first: Floats, second: Floats, placement: Placement) -> Floats:
     laid = lay(first, placement)
     product = np.einsum("pij,pij->p", laid, second)
     there = second * (laid != 0)
@@ -126,9 +134,11 @@ def _middle(side: int) -> Floats:
 def _weights(axis: npt.NDArray[Any], side: int) -> Floats:
     """Linear interpolation as matrices (P, S, S) from pixels to pixels."""
     at = (axis[:, :1] * _middle(side) + axis[:, 1:]) * np.float32(side) + np.float32((side - 1) / 2)
-    distance = np.abs(at[:, :, None] - np.arange(side, dtype=np.float32))
-    weights: Floats = np.maximum(np.float32(1) - distance, np.float32(0))
-    return weights
+    # In place: what is written anew each time would not stay in the processor's cache.
+    weights: Floats = at[:, :, None] - np.arange(side, dtype=np.float32)
+    np.abs(weights, out=weights)
+    np.subtract(np.float32(1), weights, out=weights)
+    return np.maximum(weights, np.float32(0), out=weights)
 
 
 def _slopes(laid: Floats, placement: Placement, down: Floats, right: Floats) -> None:

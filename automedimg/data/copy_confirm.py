@@ -15,7 +15,6 @@ from automedimg.data.similarity import (
     DetailArray,
     broad_detail_of,
     detail_correlation,
-    detail_of,
     fineness,
 )
 
@@ -111,10 +110,8 @@ def _broadly_alike(seen: Survey, candidates: Candidates) -> npt.NDArray[np.bool_
 
 
 def _details(seen: Survey, candidates: Candidates) -> tuple[DetailArray, DetailArray]:
-    rows, place = np.unique(candidates.pairs, return_inverse=True)
-    detail = detail_of(seen.pictures(rows))
-    place = place.reshape(candidates.pairs.shape)
-    return _turned(detail[place[:, 0]], candidates.turn), detail[place[:, 1]]
+    detail = seen.details_of(candidates.pairs)
+    return _turned(detail[:, 0], candidates.turn), detail[:, 1]
 
 
 def _turned(pictures: npt.NDArray[Any], numbers: npt.NDArray[np.int64]) -> npt.NDArray[Any]:

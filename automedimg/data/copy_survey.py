@@ -1,4 +1,4 @@
-"""One pass over the pictures: all that candidates for copies are found by."""
+"""One pass over the pictures: all that candidates for copies are found by, and confirmed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from automedimg.data.copy_spots import (
     structure_of,
 )
 from automedimg.data.copy_threads import in_order
+from automedimg.data.copy_whole import EXHAUSTIVE
 from automedimg.data.files import forget_pages
+from automedimg.data.similarity import DetailArray, detail_of
 
 _CHUNK = 256
 _MANY = 50_000
@@ -37,6 +39,7 @@ class Survey:
         spots: Their spots.
         coarse: Their structure in 64ths, int8 (K, 32, 32).
         small: Their structure as vectors for the index, int8 (K, 256).
+        details: Their details, where there are no more than 8192; else None.
     """
 
     thumbnails: npt.NDArray[np.uint8]
@@ -44,10 +47,18 @@ class Survey:
     spots: Spots
     coarse: npt.NDArray[np.int8]
     small: npt.NDArray[np.int8]
+    details: DetailArray | None = None
 
     def pictures(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         """Read the thumbnails of some pictures."""
         return self.thumbnails[self.kept[rows]]
+
+    def details_of(self, rows: npt.NDArray[np.int64]) -> DetailArray:
+        """Return the details of some pictures, of the shape of `rows` and (64, 64)."""
+        if self.details is not None:
+            return self.details[rows]
+        once, place = np.unique(rows, return_inverse=True)
+        return detail_of(self.pictures(once))[place.reshape(rows.shape)]
 
 
 def survey(
@@ -65,8 +76,15 @@ def survey(
 
     most = PER_PICTURE if len(kept) <= _MANY else PER_PICTURE_OF_MANY
 
+    details: DetailArray | None = None
+    if len(kept) <= EXHAUSTIVE:  # 67 MB at most
+        details = np.empty((len(kept), *thumbnails.shape[1:]), np.float16)
+
     def look(start: int) -> tuple[Spots, npt.NDArray[np.int8], npt.NDArray[np.int8]]:
-        detail = structure_of(thumbnails[kept[start : start + _CHUNK]])
+        pictures = thumbnails[kept[start : start + _CHUNK]]
+        if details is not None:
+            details[start : start + _CHUNK] = detail_of(pictures)
+        detail = structure_of(pictures)
         coarse = _shrink(detail, _COARSE_SIDE)
         small = quantise(_shrink(detail, _SMALL_SIDE).reshape(len(detail), -1))
         spread = np.clip(np.rint(coarse * _COARSE_GREY), -127, 127).astype(np.int8)
@@ -87,7 +105,7 @@ def survey(
             forget_pages(thumbnails)
         if progress:
             progress(min(start + _CHUNK, len(kept)))
-    return Survey(thumbnails, kept, room[:filled], coarse, small)
+    return Survey(thumbnails, kept, room[:filled], coarse, small, details)
 
 
 def _shrink(detail: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float32]:

@@ -89,12 +89,14 @@ def shared_spots(spots: Spots, groups: Ints, num_turns: int, most: int) -> Candi
     spots = _spokesmen(spots, groups)
     found: list[Candidates] = []
     waiting: list[npt.NDArray[np.int32]] = []
+    num = 0
     for match in _matches(spots, groups, num_turns):
         waiting.append(match)
+        num += match.shape[1]
         # Only a crowd of alike pictures gets here: memory counts more than votes cast together.
-        if sum(part.shape[1] for part in waiting) > _WAITING:
+        if num > _WAITING:
             found.append(_count_all(waiting, spots, len(groups), most))
-            waiting = []
+            waiting, num = [], 0
     found.append(_count_all(waiting, spots, len(groups), most))
     return strongest(join_candidates(found), most)
 

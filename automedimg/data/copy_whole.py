@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from automedimg.data.copy_index import LENGTH, Index
+from automedimg.data.copy_threads import in_order
 from automedimg.data.copy_turns import BETWEEN, turn
 from automedimg.data.copy_votes import Candidates, join_candidates, strongest
-from automedimg.data.similarity import coarse_vectors, detail_of
+from automedimg.data.similarity import DetailArray, coarse_vectors
 
 EXHAUSTIVE = 8192
 """So many pictures are all compared with all."""
@@ -25,20 +26,20 @@ _NEAREST = 8
 _PROBES = 3
 
 
-def compare_all(thumbnails: npt.NDArray[np.uint8], num_turns: int, least: float) -> Candidates:
+def compare_all(details: DetailArray, num_turns: int, least: float) -> Candidates:
     """Compare all pictures with all.
 
     Args:
-        thumbnails: uint8, shape (N, 64, 64).
+        details: Of the pictures, shape (N, 64, 64).
         num_turns: Turns numbered below this are allowed.
         least: Dot product of the coarse vectors of a candidate.
     Returns:
         At most 100 candidates j > i of a picture i.
     """
-    vectors = np.rint(coarse_vectors(detail_of(thumbnails)) * _EXACT_LENGTH)
+    vectors = np.rint(coarse_vectors(details) * _EXACT_LENGTH)
     side = int(np.sqrt(vectors.shape[1]))
-    found = [_none()]
-    for start in range(0, len(vectors), _BLOCK):
+
+    def compare(start: int) -> Candidates:
         rows = vectors[start : start + _BLOCK]
         best = rows @ vectors[start:].T
         chosen = np.zeros(best.shape, np.int8)
@@ -55,8 +56,10 @@ def compare_all(thumbnails: npt.NDArray[np.uint8], num_turns: int, least: float)
         rank = _rank(first, score)
         first, second, score = first[rank < _MOST], second[rank < _MOST], score[rank < _MOST]
         pairs = np.stack([first, second], axis=1) + start
-        found.append(_candidates(pairs, chosen[first, second], score / _EXACT_LENGTH**2))
-    return join_candidates(found)
+        return _candidates(pairs, chosen[first, second], score / _EXACT_LENGTH**2)
+
+    blocks = in_order(compare, range(0, len(vectors), _BLOCK))
+    return join_candidates([_none(), *blocks])
 
 
 def look_up(small: npt.NDArray[np.int8], num_turns: int, most: int) -> Candidates:

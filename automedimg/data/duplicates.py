@@ -30,7 +30,7 @@ from automedimg.data.copy_whole import EXHAUSTIVE, compare_all, look_up
 from automedimg.data.files import forget_pages
 from automedimg.data.similarity import SIDE
 
-__all__ = ["Pairs", "Symmetries", "connected_groups", "find_copies"]
+__all__ = ["CopyFinder", "Pairs", "Symmetries", "connected_groups", "find_copies"]
 
 Pairs: TypeAlias = npt.NDArray[np.int64]
 """Shape (P, 2), rows i < j, sorted."""
@@ -41,16 +41,8 @@ _PAGES = 16_384  # pictures after which a memory map's pages are given back: 67 
 _LOOKS = 50_000  # candidates looked at closely, besides one a picture
 
 
-def find_copies(
-    thumbnails: npt.NDArray[np.uint8],
-    *,
-    symmetries: Symmetries = "flips",
-    min_correlation: float = 0.66,
-    min_aligned: float = 0.78,
-    min_coarse: float = 0.45,
-    progress: Callable[[int], None] | None = None,
-) -> Pairs:
-    """Find pairs of pictures that are copies of one another.
+class CopyFinder:
+    """Finds pairs of pictures that are copies of one another.
 
     Of pictures that agree in every pixel, each is paired with the first of them, and the first
     stands for all in other pairs: a thousand equal files give 999 pairs, not half a million.
@@ -65,37 +57,89 @@ def find_copies(
     Args:
         thumbnails: uint8, shape (N, 64, 64), grey, each image stretched to the square. A memory
             map is read piece by piece.
-        symmetries: Which turned copies to look for: none, flips (left-right, top-bottom, both),
-            or all, which adds quarter turns and transposes.
-        min_correlation: Correlation of the details of a copy, in (0, 1], where details are fine.
-            Different patients stay below 0.45 on brain MRI at full size; 28 x 28 chest X-rays reach
-            0.71, and pictures as coarse as that must correlate by 0.78 to 0.96 or be alike broadly.
-        min_aligned: The same once one picture was laid over the other, which helps strangers too.
-        min_coarse: Dot product of the coarse vectors from which a pair is looked at, in (0, 1].
         progress: Called with the number of pictures gone over, the longest step for few pictures.
-    Returns:
-        int64, shape (P, 2): pairs i < j, sorted. `connected_groups` turns them into groups.
     Raises:
-        ValueError: `thumbnails` has another shape or dtype, or `symmetries` is unknown.
+        ValueError: `thumbnails` has another shape or dtype.
     """
-    if thumbnails.dtype != np.uint8 or thumbnails.shape[1:] != (SIDE, SIDE):
-        raise ValueError(
-            f"expected uint8 (N, {SIDE}, {SIDE}), got {thumbnails.dtype} {thumbnails.shape}"
-        )
-    if symmetries not in ALLOWED:
-        raise ValueError(f"symmetries must be one of {', '.join(ALLOWED)}; got {symmetries!r}")
-    turns = ALLOWED[symmetries]
-    kept, equal = _split_equal(thumbnails)
-    if len(kept) < 2:
-        return np.unique(equal, axis=0)
-    with one_product_a_thread():
-        seen = survey(thumbnails, kept, progress)
-        whole = _whole(seen, turns, min_coarse)
-        found = [equal, _confirmed(seen, whole, partial(unmoved, seen, least=min_correlation))]
-        apart = connected_groups(len(thumbnails), np.concatenate(found))[kept]
-        shared = shared_spots(seen.spots, apart, turns, _most(len(kept)))
-        found.append(_confirmed(seen, shared, partial(cropped, seen, least=min_aligned)))
-    return np.unique(np.concatenate(found), axis=0)
+
+    def __init__(
+        self,
+        thumbnails: npt.NDArray[np.uint8],
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        if thumbnails.dtype != np.uint8 or thumbnails.shape[1:] != (SIDE, SIDE):
+            raise ValueError(
+                f"expected uint8 (N, {SIDE}, {SIDE}), got {thumbnails.dtype} {thumbnails.shape}"
+            )
+        self._thumbnails, self._progress = thumbnails, progress
+        self._seen: tuple[Survey, Pairs] | None = None
+
+    def pairs(
+        self,
+        symmetries: Symmetries = "flips",
+        *,
+        min_correlation: float = 0.66,
+        min_aligned: float = 0.78,
+        min_coarse: float = 0.45,
+    ) -> Pairs:
+        """Find them; a second time, for other turns, no picture is gone over again if they are few.
+
+        Args:
+            symmetries: Which turned copies to look for: none, flips (left-right, top-bottom, both),
+                or all, which adds quarter turns and transposes.
+            min_correlation: Correlation of the details of a copy, in (0, 1], where details are
+                fine. Different patients stay below 0.45 on brain MRI at full size; 28 x 28 chest
+                X-rays reach 0.71, and pictures as coarse as that must correlate by 0.78 to 0.96 or
+                be alike broadly.
+            min_aligned: The same once one picture was laid over the other, which helps strangers
+                too.
+            min_coarse: Dot product of the coarse vectors from which a pair is looked at, in (0, 1].
+        Returns:
+            int64, shape (P, 2): pairs i < j, sorted. `connected_groups` turns them into groups.
+        Raises:
+            ValueError: `symmetries` is unknown.
+        """
+        if symmetries not in ALLOWED:
+            raise ValueError(f"symmetries must be one of {', '.join(ALLOWED)}; got {symmetries!r}")
+        turns = ALLOWED[symmetries]
+        with one_product_a_thread():
+            seen, equal = self._survey()
+            if len(seen.kept) < 2:
+                return np.unique(equal, axis=0)
+            whole = _whole(seen, turns, min_coarse)
+            found = [equal, _confirmed(seen, whole, partial(unmoved, seen, least=min_correlation))]
+            apart = connected_groups(len(self._thumbnails), np.concatenate(found))[seen.kept]
+            shared = shared_spots(seen.spots, apart, turns, _most(len(seen.kept)))
+            found.append(_confirmed(seen, shared, partial(cropped, seen, least=min_aligned)))
+        return np.unique(np.concatenate(found), axis=0)
+
+    def _survey(self) -> tuple[Survey, Pairs]:
+        """Go over the pictures, or return what was kept of the last time."""
+        if self._seen is not None:
+            return self._seen
+        kept, equal = _split_equal(self._thumbnails)
+        found = survey(self._thumbnails, kept, self._progress), equal
+        if found[0].details is not None:
+            self._seen = found
+        return found
+
+
+def find_copies(
+    thumbnails: npt.NDArray[np.uint8],
+    *,
+    symmetries: Symmetries = "flips",
+    min_correlation: float = 0.66,
+    min_aligned: float = 0.78,
+    min_coarse: float = 0.45,
+    progress: Callable[[int], None] | None = None,
+) -> Pairs:
+    """Find pairs of pictures that are copies of one another, once; see `CopyFinder`."""
+    return CopyFinder(thumbnails, progress).pairs(
+        symmetries,
+        min_correlation=min_correlation,
+        min_aligned=min_aligned,
+        min_coarse=min_coarse,
+    )
 
 
 def connected_groups(num: int, pairs: Pairs) -> npt.NDArray[np.int64]:
@@ -140,7 +184,7 @@ def _whole(seen: Survey, turns: int, least: float) -> Candidates:
     """Return the candidates by what whole pictures show."""
     num = len(seen.kept)
     if num <= EXHAUSTIVE:
-        return compare_all(seen.pictures(np.arange(num)), turns, least)
+        return compare_all(seen.details_of(np.arange(num)), turns, least)
     return look_up(seen.small, turns, _most(num))
 
 

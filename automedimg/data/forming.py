@@ -7,7 +7,7 @@ network's range: a CT's 4096 grey values keep apart what 256 would merge.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -55,6 +55,29 @@ class Appearance:
     border: float
     corners: float
     blank: bool
+
+
+def without_colour(raw: RawImage) -> RawImage:
+    """Return an image whose three planes are one and the same as that plane; any other as it is.
+
+    Most grey images are stored as RGB. Everything here comes to the same levels for both, but for
+    the last digit of a mean in standardised ones, at a third of the work.
+    """
+    values = raw.values
+    if values.ndim < 3 or values.dtype != np.uint8:
+        return raw
+    middle = len(values) // 2
+    # A row tells most coloured images.
+    if not (_is_colourless(values[middle : middle + 1]) and _is_colourless(values)):
+        return raw
+    return replace(raw, values=np.ascontiguousarray(values[..., 0]))
+
+
+def _is_colourless(values: npt.NDArray[np.uint8]) -> bool:
+    """Whether all steps in memory are from one pixel to the next; four times as fast as planes."""
+    flat = values.reshape(-1)
+    steps = flat[1:] != flat[:-1]
+    return bool(np.count_nonzero(steps) == np.count_nonzero(steps[2::3]))
 
 
 def form(raw: RawImage, how: Preprocessing, size: int, channels: int) -> Levels:

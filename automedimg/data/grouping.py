@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from automedimg.contracts import Record
 from automedimg.data import caches, files
-from automedimg.data.duplicates import Symmetries, connected_groups, find_copies
+from automedimg.data.duplicates import CopyFinder, Symmetries, connected_groups
 from automedimg.data.splits import IntArray
 
 VERSION = 2
@@ -66,6 +66,7 @@ class Copies:
         self._thumbnails, self._folder, self._key = thumbnails, folder, key
         self._rows, self._progress = rows, progress
         self._note = note or (lambda _: None)
+        self._finder: CopyFinder | None = None
 
     def pairs(self, symmetries: Symmetries) -> IntArray:
         """Return pairs i < j of copies among those that count, int64 (P, 2).
@@ -120,7 +121,9 @@ class Copies:
             self._note(f"the pairs of copies can't be kept for the next time: {error}")
 
     def _find(self, symmetries: Symmetries) -> IntArray:
-        return find_copies(self._thumbnails, symmetries=symmetries, progress=self._progress)
+        # It remembers what it saw: another protocol asks once more, for other turns.
+        self._finder = self._finder or CopyFinder(self._thumbnails, self._progress)
+        return self._finder.pairs(symmetries)
 
 
 def find_groups(

@@ -88,6 +88,7 @@ def prepare(
     wanted: Wanted,
     how: SplitRequest,
     listener: Listener,
+    when_read: Callable[[pixels.PixelCache], None] | None = None,
 ) -> PreparedData:
     """Read, group and split a data set.
 
@@ -98,6 +99,7 @@ def prepare(
         wanted: Size, channels and preprocessings of the pixels.
         how: How to split.
         listener: Hears about the progress.
+        when_read: Called once the images have been read, before they are grouped and split.
     Raises:
         DataError: nothing readable, one class only, or a class too small to be split.
     """
@@ -105,6 +107,8 @@ def prepare(
     scan, rows = decoded.scan, decoded.scan.readable()
     records = tuple(listing.records[row] for row in rows)
     _check_classes(spec, records, scan.reasons, listing.root)
+    if when_read is not None:
+        when_read(decoded)
     codes = {name: number for number, name in enumerate(spec.classes)}
     labels = np.asarray([codes[record.label] for record in records], dtype=np.int64)
 

@@ -97,6 +97,11 @@ class LocalExecutor(Executor):
         for place in self._places:
             place.process.send({"do": "context", "context": context.to_json()})
 
+    def prepare(self, context: RunContext, spec: TrialSpec) -> None:
+        """Let the first worker compute the features that a trial will begin with."""
+        command = {"do": "prepare", "context": context.to_json(), "spec": spec.to_json()}
+        self._places[0].process.send(command)
+
     def submit(self, job: TrialSpec | ScoreSpec) -> int:
         """Queue a job and return its number."""
         number, self._next_job = self._next_job, self._next_job + 1

@@ -45,6 +45,7 @@ from automedimg.search.continuing import (
     refuse_other_storage,
 )
 from automedimg.search.decisions import Decisions
+from automedimg.search.foresight import Foresight
 from automedimg.search.ledger import (
     Ledger,
     closing_ledger,
@@ -133,7 +134,7 @@ class Session:
                 self._request.executor, self._request.of_executor
             )
             with closing(executor):
-                data = self._prepare(found)
+                data = self._prepare(found, executor)
                 space = self._build_space(data, executor)
                 run = self._open_run(data, space, executor, backend)
                 return self._search(run, data, space, executor)
@@ -158,7 +159,9 @@ class Session:
             self._emit(Notice(found.recognised))
         return found
 
-    def _prepare(self, found: Found) -> PreparedData:
+    def _prepare(self, found: Found, executor: Executor) -> PreparedData:
+        root, strategy = found.listing.root, self._strategy
+        ahead = Foresight(self._request, found.spec, root, self._catalog, strategy, executor)
         data = prepare(
             found.spec,
             found.listing,
@@ -170,6 +173,7 @@ class Session:
             ),
             how=self._request.how_split,
             listener=self._emit,
+            when_read=ahead.begin if self._claim.earlier() is None else None,
         )
         audit = complete_audit(data, found.spec, found.recognised, self._cache, self._emit)
         data = replace(data, audit=audit)

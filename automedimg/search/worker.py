@@ -19,11 +19,15 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from automedimg.contracts import Decision, RunContext, ScoreSpec, TrialSpec
 from automedimg.data import files
 from automedimg.search.worker_log import Log
+
+if TYPE_CHECKING:
+    from automedimg.registry import Catalog
+    from automedimg.training.assembly import Shelf
 
 OUT_OF_MEMORY = ("out of memory", "resource_exhausted", "resourceexhausted", "oom when")
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
@@ -130,12 +134,53 @@ class JobTalk:
         self._line.pulse.moved()
 
 
+class Ahead:
+    """Features that are computed before the first job comes.
+
+    Args:
+        line: Jobs that wait in it go first.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line, self._computed = line, 0
+
+    def prepare(self, command: Mapping[str, Any], catalog: Catalog, shelf: Shelf) -> None:
+        """Compute features, unless another job waits; whatever goes wrong costs nothing."""
+        from automedimg.training import trial
+        from automedimg.training.preparing import Preparing, prepare_features, same_features
+
+        def is_wanted() -> bool:
+            waiting = [
+                job for job in list(self._line.jobs.queue) if job["do"] in ("train", "score")
+            ]
+            return not waiting or (
+                waiting[0]["do"] == "train" and same_features(command["spec"], waiting[0]["spec"])
+            )
+
+        talk = Preparing(self._line.pulse.moved, is_wanted)
+        context, spec = command["context"], command["spec"]
+        try:
+            self._computed += prepare_features(
+                RunContext.from_json(context), TrialSpec.from_json(spec), catalog, shelf, talk
+            )
+        # The trial that wants them will say what is wrong.
+        except Exception as error:  # noqa: BLE001
+            sys.stderr.write(f"features ahead: {reason_of(error)}\n")
+        trial.forget()
+
+    def counted(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Count the images of features computed ahead among those of the first trial after it."""
+        computed, self._computed = self._computed, 0
+        return {**result, "extracted": result["extracted"] + computed}
+
+
 class Worker:
     """Runs jobs until its line ends."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._context: RunContext
+        self._ahead = Ahead(line)
 
     def serve(self) -> None:
         """Import what is heavy, say so, and work."""
@@ -159,6 +204,9 @@ class Worker:
             context = RunContext.from_json(command["context"])
             self._log = Log(Path(context.log))
             self._context = context
+            return
+        if command["do"] == "prepare":
+            self._ahead.prepare(command, self._catalog, self._shelf)
             return
         job = command["job"]
         self._line.pulse.moved()
@@ -187,7 +235,8 @@ class Worker:
         from automedimg.training.trial_data import TrialData
 
         data = TrialData(self._context, spec.fit["preprocessing"])
-        return Trial(spec, data, self._catalog, self._shelf).run(JobTalk(self._line, job))
+        result = Trial(spec, data, self._catalog, self._shelf).run(JobTalk(self._line, job))
+        return self._ahead.counted(result)
 
     def _score(self, spec: ScoreSpec) -> dict[str, Any]:
         from automedimg.training.trial import score_model

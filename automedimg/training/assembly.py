@@ -9,6 +9,7 @@ import keras
 from automedimg.contracts import Backbone, BuiltBackbone, FittedHead, Head, IntArray, TrialSpec
 from automedimg.registry import Catalog, SideBySide
 from automedimg.training.beside import Beside, Rows, join
+from automedimg.training.cutting import Cut
 from automedimg.training.feature_files import Features
 from automedimg.training.network import Network, complete_logits
 from automedimg.training.part import Part
@@ -103,6 +104,10 @@ class Assembly:
         """Its features of some rows, changed at random in so many ways; float32 (M, D) each."""
         parts = self._parts.values()
         return [_beside([part.view(rows, n) for part in parts]) for n in range(1, num + 1)]
+
+    def activations(self, cut: Cut) -> Features | None:
+        """Of all rows of the pixel cache at a cut, float32 (N, ...); None without room for them."""
+        return self._parts[self._spec.backbone].cache.at_cut(cut)
 
     def head(self, num_features: int) -> keras.Model:
         """Features (N, D) to logits (N, K)."""

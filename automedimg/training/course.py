@@ -17,6 +17,7 @@ from automedimg.training.backend import make_deterministic
 from automedimg.training.batches import PREDICTED, Batches, predict_rows, softmax
 from automedimg.training.beside import Rows
 from automedimg.training.changes import ALL
+from automedimg.training.cutting import find_cut
 from automedimg.training.event_log import EventLog
 from automedimg.training.fit import fit
 from automedimg.training.fitting import fit_head, score_head
@@ -76,16 +77,28 @@ class Course:
         network = self._parts.network()
         if self._spec.train == "finetune":
             freeze_all_but(network.backbone.model, self._spec.fit["unfreeze"])
-        chosen = self._spec.fit
-        model = network.for_training(
-            chosen["augmentation"], self._spec.seed, chosen.get("changes", ALL)
-        )
+        model, source = self._trained_part(network)
         keeper = self._prepare(model)
         if self._spec.train == "finetune" and keeper.found is None:
             self._warm_up(network)
         spec = replace(self._spec, patience=self._patience())
         scored = self._scored(model)
-        return self._fit_on(model, self._data.pixels, spec, self._talk, keeper, scored=scored)
+        return self._fit_on(model, source, spec, self._talk, keeper, scored=scored)
+
+    def _trained_part(self, network: Network) -> tuple[keras.Model, Rows]:
+        """What is trained, and what it takes: where all below a cut stays as it is, what is above.
+
+        Images that change each time pass the lower part anew. Activations are float32.
+        """
+        chosen, full = self._spec.fit, self._parts.policy == FULL
+        if self._spec.train == "finetune" and chosen["augmentation"] == 0 and full:
+            cut = find_cut(network.backbone.model)
+            activations = self._parts.activations(cut) if cut is not None else None
+            if cut is not None and activations is not None:
+                return network.above(cut), activations
+        changes = chosen.get("changes", ALL)
+        model = network.for_training(chosen["augmentation"], self._spec.seed, changes)
+        return model, self._data.pixels
 
     def _scored(self, model: keras.Model) -> Callable[[], keras.Model]:
         """Returns what is scored after an epoch: the network as it would be saved now."""

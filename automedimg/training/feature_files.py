@@ -25,7 +25,7 @@ Features = npt.NDArray[np.float32]
 def write_in_parts(
     path: Path,
     mark: str,
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
     parts: Callable[[int], Iterator[Features]],
 ) -> Path:
     """Write an array beside its final place, from where an earlier attempt was cut off.
@@ -34,8 +34,8 @@ def write_in_parts(
         path: The final place; nothing is put there.
         mark: Part of the name of what is written; two processes that write one entry at a time need
             two of them.
-        shape: (N, D).
-        parts: From a row on, yields the next rows, in order: float32 (M, D).
+        shape: (N, D), or (N, ...) of activations.
+        parts: From a row on, yields the next rows, in order: float32 (M, D), or (M, ...).
     Returns:
         Where the whole array lies now; the caller moves it.
     Raises:
@@ -72,7 +72,7 @@ def sweep(folder: Path) -> None:
                 torn.unlink()
 
 
-def _done(partial: Path, notes: Path, shape: tuple[int, int]) -> int:
+def _done(partial: Path, notes: Path, shape: tuple[int, ...]) -> int:
     """Rows that an earlier attempt has written; 0 if it is not there or not as it should be."""
     try:
         found = json.loads(notes.read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import math
 import os
 import sys
 import time
@@ -15,14 +16,18 @@ from typing import Any, TypeAlias
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from automedimg.contracts import Backbone, BuiltBackbone, IntArray, TrialSpec
 from automedimg.data import caches, files
 from automedimg.data.levels import grey_levels
+from automedimg.training.activations import NO_ROOM, has_room
 from automedimg.training.augment import Augment
 from automedimg.training.batches import PREDICTED
 from automedimg.training.changes import ALL, parse_changes
+from automedimg.training.cutting import Cut
 from automedimg.training.extraction import make_extractor
+from automedimg.training.extractors import Extractor, KerasExtractor
 from automedimg.training.feature_files import Features, sweep, write_in_parts
 from automedimg.training.shelf import built_values
 from automedimg.training.trial_data import TrialData
@@ -32,6 +37,9 @@ VIEW_STRENGTH = 0.4
 full."""
 
 Build: TypeAlias = Callable[[], BuiltBackbone]
+
+Make: TypeAlias = Callable[[], tuple[Extractor, tuple[int, ...]]]
+"""Makes what computes an array, and says the shape of one image's part of it."""
 
 
 class FeatureCache:
@@ -92,8 +100,37 @@ class FeatureCache:
         }
         return self._get(rows, {**self._about, **shown}, number)
 
-    def _get(self, rows: IntArray, about: Mapping[str, Any], view: int) -> Features:
-        path = self._folder / f"{about['backbone']}-{_digest(about)}.npy"
+    def at_cut(self, cut: Cut) -> Features | None:
+        """Activations of every row at a cut, float32 (N, ...), a read-only memory map.
+
+        Returns:
+            None where there is no room for them, see `activations`.
+        """
+        about = {**self._about, "cut": [cut.place, cut.calls]}
+        rows = np.arange(len(self._data.pixels), dtype=np.int64)
+        num_bytes = 4 * len(rows) * math.prod(cut.shape)
+        if not self._path(about).exists() and not has_room(num_bytes, self._folder):
+            return None
+        lower = KerasExtractor(cut.lower)  # none else is exact
+        try:
+            return self._get(rows, about, 0, lambda: (lower, cut.shape))
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            _say(f"activations at the cut: {error}")
+            return None
+
+    def _path(self, about: Mapping[str, Any]) -> Path:
+        return self._folder / f"{about['backbone']}-{_digest(about)}.npy"
+
+    def _get(
+        self,
+        rows: IntArray,
+        about: Mapping[str, Any],
+        view: int,
+        make: Make | None = None,
+    ) -> Features:
+        path = self._path(about)
         files.make_folder(self._folder)
         caches.touch(path)
         found = _open(path, len(rows))
@@ -103,25 +140,24 @@ class FeatureCache:
         with caches.computing(path, self._alive) as alone:
             found = _open(path, len(rows))
             if found is None:
-                self._compute(path, "part" if alone else str(os.getpid()), rows, about, view)
+                mark = "part" if alone else str(os.getpid())
+                self._compute(path, mark, rows, about, view, make)
                 found = np.load(path, mmap_mode="r", allow_pickle=False)
         self.seconds += time.monotonic() - start
         return found
 
     def _compute(
-        self, path: Path, mark: str, rows: IntArray, about: Mapping[str, Any], view: int
+        self,
+        path: Path,
+        mark: str,
+        rows: IntArray,
+        about: Mapping[str, Any],
+        view: int,
+        make: Make | None,
     ) -> None:
         sweep(self._folder)
-        model = self._build().model
         pixels, size = np.asarray(self._data.pixels), min(self._batch_size, len(rows))
-        extract = make_extractor(
-            model,
-            grey_levels(pixels[np.resize(rows, size)]),
-            len(rows),
-            batch_size=size,
-            alive=self._alive,
-            say=_say,
-        )
+        extract, shape = make() if make else self._extractor(pixels[np.resize(rows, size)], rows)
 
         def parts(done: int) -> Iterator[Features]:
             for start in range(done, len(rows), size):
@@ -135,8 +171,7 @@ class FeatureCache:
                 self._alive()
                 files.forget_pages(self._data.pixels)
 
-        shape = (len(rows), int(model.output_shape[-1]))
-        partial = write_in_parts(path, mark, shape, parts)
+        partial = write_in_parts(path, mark, (len(rows), *shape), parts)
         with caches.writing(path, {**about, "what": _words(about), "engine": extract.engine}) as to:
             partial.replace(to)
         caches.keep_within(self._folder.parent, caches.wanted_limit())
@@ -146,6 +181,21 @@ class FeatureCache:
         augment = Augment(self._strength, view * 1_000_003 + start, self._changes)
         changed = keras.ops.convert_to_numpy(augment(images, training=True))
         return np.asarray(changed, dtype=np.float32)
+
+    def _extractor(
+        self, sample: npt.NDArray[Any], rows: IntArray
+    ) -> tuple[Extractor, tuple[int, ...]]:
+        """What computes features, and the shape of those of an image."""
+        model = self._build().model
+        extract = make_extractor(
+            model,
+            grey_levels(sample),
+            len(rows),
+            batch_size=len(sample),
+            alive=self._alive,
+            say=_say,
+        )
+        return extract, (int(model.output_shape[-1]),)
 
 
 def cached_features(
@@ -200,7 +250,8 @@ def _digest(about: Mapping[str, Any]) -> str:
 def _words(about: Mapping[str, Any]) -> str:
     values = ", ".join(f"{name} {value}" for name, value in about["values"].items())
     view = f", view {about['view']}" if "view" in about else ""
-    return f"{about['backbone']}{f' ({values})' if values else ''}{view}"
+    cut = f", at call {about['cut'][0]} of {about['cut'][1]}" if "cut" in about else ""
+    return f"{about['backbone']}{f' ({values})' if values else ''}{view}{cut}"
 
 
 def _say(text: str) -> None:

@@ -11,6 +11,7 @@ from automedimg.contracts import PRETRAINED_MODES, BuiltBackbone, TrainMode
 from automedimg.explain.gradcam import COMPLETION
 from automedimg.training.augment import Augment
 from automedimg.training.changes import ALL
+from automedimg.training.cutting import Cut
 from automedimg.training.outcome import TrialFailureError
 
 
@@ -27,6 +28,11 @@ class Network:
         image = keras.Input(self.backbone.model.input_shape[1:], name="image")
         changed = Augment(augmentation, seed, changes)(image) if augmentation > 0 else image
         return keras.Model(image, self._logits(changed))
+
+    def above(self, cut: Cut) -> keras.Model:
+        """Activations at a cut (N, ...) to logits (N, K)."""
+        activations = keras.Input(cut.shape, name="activations")
+        return keras.Model(activations, self.head(cut.upper(activations, training=False)))
 
     def classifier(self) -> keras.Model:
         """Images (N, H, W, C) in [0, 255] to probabilities (N, K): the model that is saved."""

@@ -41,10 +41,7 @@ class TrialData:
         self.context = context
         self.source = Path(context.pixels[preprocessing])
         self.pixels: npt.NDArray[Any] = np.load(self.source, mmap_mode="r", allow_pickle=False)
-        with np.load(context.rows, allow_pickle=False) as table:
-            self._rows, self._labels = table["row"], table["label"]
-            self._splits = table["split"]
-            self._groups = table.get("group")
+        self._table: dict[str, npt.NDArray[Any]] = {}
 
     @property
     def num_classes(self) -> int:
@@ -59,9 +56,12 @@ class TrialData:
 
     def side(self, split: str) -> Side:
         """Return one side of the split: ``train``, ``validation`` or ``test``."""
-        inside = self._splits == SPLIT_CODES[split]
-        groups = None if self._groups is None else self._groups[inside]
-        return Side(self._rows[inside], self._labels[inside], groups)
+        if not self._table:  # the pixels are known before the split is
+            with np.load(self.context.rows, allow_pickle=False) as table:
+                self._table = dict(table.items())
+        inside = self._table["split"] == SPLIT_CODES[split]
+        groups = self._table["group"][inside] if "group" in self._table else None
+        return Side(self._table["row"][inside], self._table["label"][inside], groups)
 
 
 def class_weights(labels: IntArray, num_classes: int, scheme: str) -> FloatArray:

@@ -1,12 +1,14 @@
 """Compares searches on Br35H: a hand-written Optuna loop, KerasTuner, AutoKeras, automedimg.
 
-Run: python tests/bench/rivals.py --data BR35H --weights-dir WEIGHTS [--budget 240]
+Run: python tests/bench/rivals.py --data BR35H --weights-dir WEIGHTS [--budget 240] [--repeats 3]
 All see the same split, at 128 pixels. Optuna, KerasTuner and automedimg search one space: a head on
 a frozen MobileNetV2, learning rate, batch size, optimizer and weight decay, 50 trials of at most 10
 epochs; AutoKeras searches its own. Each runs in a process of its own, one after the other, and is
-stopped after the budget. The clock of the first three starts with arrays in memory; to each, what
-decoding takes with two processes is added. That of automedimg starts with the command, on empty
-caches: reading, the search for copies and the verdict are in it.
+stopped after the budget. With repeats they take turns, and another one begins each time: machines
+swing in speed, so ratios are taken within a round; their median over the rounds is printed. The
+clock of the first three starts with arrays in memory; to each, what decoding takes with two
+processes is added. That of automedimg starts with the command, on empty caches: reading, the search
+for copies and the verdict are in it.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import argparse
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -371,16 +374,14 @@ def print_table(rows: list[dict]) -> None:
     print(f"| | trials | s in all | s a trial | {heads} | best (s) | test AUC | accuracy | GB |")
     print("|---|---:|---:|---:|" + "---:|" * (len(LEVELS) + 4))
     for row in rows:
-        reached = []
-        for level in LEVELS:
-            first = next((s for s, auc in row["scores"] if auc >= level), None)
-            reached.append("-" if first is None else f"{first:.0f}")
+        firsts = [reached(row, level) for level in LEVELS]
+        cells = ["-" if first is None else f"{first:.0f}" for first in firsts]
         when, best = max(row["scores"], key=lambda pair: (pair[1], -pair[0]), default=(0, 0))
-        each = row["seconds"] / row["trials"] if row["trials"] else float("nan")
+        each = a_trial(row) or float("nan")
         total = f"{row['seconds']:.0f}" + ("" if row["finished"] else " (cut)")
         auc, accuracy = row["test"] or ("-", float("nan"))
         print(
-            f"| {row['name']} | {row['trials']} | {total} | {each:.2f} | {' | '.join(reached)} | "
+            f"| {row['name']} | {row['trials']} | {total} | {each:.2f} | {' | '.join(cells)} | "
             f"{best:.3f} ({when:.0f}) | {auc} | {accuracy:.3f} | {row['peak'] / 1e9:.1f} |",
             flush=True,
         )
@@ -396,33 +397,105 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=240.0, help="seconds each")
     parser.add_argument("--protocol", default="upright")
     parser.add_argument("--only", nargs="*", default=[*RIVALS, "automedimg", "warm", "time"])
+    parser.add_argument("--repeats", type=int, default=1, help="rounds, in each of which all run")
+    parser.add_argument("--trials", type=int, default=TRIALS, help="of automedimg's own search")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.work:
         work(given.work, given.data, given.weights_dir)
         return
-    same = ["--backbones", "mobilenetv2", "--fix", "train=frozen", "--fix", "alpha=1.0"]
-    same += ["--fix", "views=1", "--fix", "loss=crossentropy", "--epochs", str(EPOCHS)]
-    same += ["--trials", str(TRIALS)]
-    rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         decoding_s = prepare_arrays(given.data, given.protocol, folder)
-        print(f"decoding: {decoding_s:.1f} s\n")
-        if "automedimg" in given.only:
-            rows.append(measure_own(given, folder, folder / "cache", "automedimg", *same))
-        if "warm" in given.only:
-            label = "automedimg, second run"
-            rows.append(measure_own(given, folder, folder / "cache", label, *same))
-        if "time" in given.only:
-            label = f"automedimg, its whole space, {given.budget:.0f} s"
-            whole = ["--time", f"{given.budget:.0f}s"]
-            rows.append(measure_own(given, folder, folder / "cache-2", label, *whole))
-        for rival in RIVALS:
-            if rival in given.only:
-                weights = given.weights_dir
-                rows.append(measure_rival(rival, folder, weights, given.budget, decoding_s))
-        print_table(rows)
+        print(f"decoding: {decoding_s:.1f} s\n", flush=True)
+        rounds = []
+        for number in range(given.repeats):
+            rounds.append(measure_round(given, number, folder, decoding_s))
+            print(f"round {number + 1} of {given.repeats}:\n")
+            print_table(list(rounds[-1].values()))
+            print(flush=True)
+        if given.repeats > 1:
+            print_ratios(rounds)
+
+
+def measure_round(
+    given: argparse.Namespace, number: int, folder: Path, decoding_s: float
+) -> dict[str, dict]:
+    """Measure each once; in each round another one begins."""
+    same = ["--backbones", "mobilenetv2", "--fix", "train=frozen", "--fix", "alpha=1.0"]
+    same += ["--fix", "views=1", "--fix", "loss=crossentropy", "--epochs", str(EPOCHS)]
+    same += ["--trials", str(given.trials)]
+    budget = given.budget
+
+    def own(name: str, label: str, cache: str, *more: str) -> tuple[str, Callable[[], dict]]:
+        return name, lambda: measure_own(given, folder, folder / cache, label, *more)
+
+    def rival(name: str) -> tuple[str, Callable[[], dict]]:
+        ahead = folder, given.weights_dir, budget, decoding_s
+        return name, lambda: measure_rival(name, *ahead)
+
+    # The second run needs the first one's caches: the two keep together.
+    turns = [
+        [
+            own("automedimg", "automedimg", "cache", *same),
+            own("warm", "automedimg, second run", "cache", *same),
+        ],
+        *([rival(name)] for name in RIVALS),
+        [
+            own(
+                "time",
+                f"automedimg, its whole space, {budget:.0f} s",
+                "cache-2",
+                "--time",
+                f"{budget:.0f}s",
+            )
+        ],
+    ]
+    first = number % len(turns)
+    found = {}
+    for cache in ("cache", "cache-2"):
+        shutil.rmtree(folder / cache, ignore_errors=True)
+    for turn in (*turns[first:], *turns[:first]):
+        for name, measure in turn:
+            if name in given.only:
+                found[name] = measure()
+    order = [name for turn in turns for name, _ in turn]
+    return {name: found[name] for name in order if name in found}
+
+
+def print_ratios(rounds: list[dict[str, dict]]) -> None:
+    """How many times as long as automedimg others take, within each round; medians and ranges."""
+    print(
+        "| times as long as automedimg | a trial | " + " | ".join(f"to {n}" for n in LEVELS) + " |"
+    )
+    print("|---|---:|" + "---:|" * len(LEVELS))
+    for name in rounds[0]:
+        if name == "automedimg" or "automedimg" not in rounds[0]:
+            continue
+        cells = [ratio([(a_trial(r[name]), a_trial(r["automedimg"])) for r in rounds])]
+        for level in LEVELS:
+            pairs = [(reached(r[name], level), reached(r["automedimg"], level)) for r in rounds]
+            cells.append(ratio(pairs))
+        print(f"| {rounds[0][name]['name']} | {' | '.join(cells)} |", flush=True)
+
+
+def ratio(pairs: list[tuple[float | None, float | None]]) -> str:
+    """The median ratio of pairs, with the range; of as many as both have reached."""
+    both = sorted(one / other for one, other in pairs if one is not None and other)
+    if not both:
+        return "-"
+    few = "" if len(both) == len(pairs) else f", {len(both)} of {len(pairs)} rounds"
+    return f"{statistics.median(both):.1f} ({both[0]:.1f} to {both[-1]:.1f}{few})"
+
+
+def a_trial(row: dict) -> float | None:
+    """Seconds a trial; None without one."""
+    return row["seconds"] / row["trials"] if row["trials"] else None
+
+
+def reached(row: dict, level: float) -> float | None:
+    """Seconds until a validation AUC was reached; None if it was not."""
+    return next((s for s, auc in row["scores"] if auc >= level), None)
 
 
 if __name__ == "__main__":

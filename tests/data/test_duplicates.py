@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter, zoom
 
 from automedimg.data.copy_turns import turn
-from automedimg.data.duplicates import Symmetries, connected_groups, find_copies
+from automedimg.data.duplicates import CopyFinder, Symmetries, connected_groups, find_copies
 from automedimg.data.similarity import broad_detail_of, detail_correlation, detail_of, fineness
 
 Thumbs = npt.NDArray[np.uint8]
@@ -268,6 +268,24 @@ def test_pairs_are_sorted_and_do_not_depend_on_how_pictures_are_compared(
     assert reference.tolist() == sorted(reference.tolist())
     monkeypatch.setattr("automedimg.data.duplicates.EXHAUSTIVE", 0)
     np.testing.assert_array_equal(find_copies(thumbs), reference)
+
+
+@pytest.mark.parametrize("held", [0, 8192], ids=["details made anew", "details held"])
+def test_a_second_search_among_the_same_pictures_finds_what_a_new_one_does(
+    monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    base = pictures(30, 17)
+    crops = zoom(base[:, 4:60, 3:61], (1, 64 / 56, 64 / 58), order=1)
+    thumbs = grey(np.concatenate([base, base[:, ::-1], base.swapaxes(1, 2), crops]))
+    wanted: tuple[Symmetries, ...] = ("all", "none", "flips")
+    reference = [find_copies(thumbs, symmetries=symmetries) for symmetries in wanted]
+    assert len({len(pairs) for pairs in reference}) == 3
+    monkeypatch.setattr("automedimg.data.copy_survey.EXHAUSTIVE", held)
+    told: list[int] = []
+    finder = CopyFinder(thumbs, told.append)
+    for symmetries, pairs in zip(wanted, reference, strict=True):
+        np.testing.assert_array_equal(finder.pairs(symmetries), pairs)
+    assert told.count(len(thumbs)) == (1 if held else 3)
 
 
 def test_pairs_name_the_pictures_of_the_input() -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from data_images import deep_picture, picture, raw
 
-from automedimg.data.forming import Levels, content_box, form, glance
+from automedimg.data.forming import Levels, content_box, form, glance, without_colour
 from automedimg.data.forming import picture as for_people
 from automedimg.data.preprocessing import ALL, Preprocessing
 from automedimg.data.reading import RawImage
@@ -246,3 +246,35 @@ def test_pictures_for_people_keep_their_proportions() -> None:
     assert for_people(raw(np.zeros((10, 20), np.uint8)), 160).size == (20, 10)
     assert for_people(raw(np.zeros((10, 20, 3), np.uint8)), 160).mode == "RGB"
     assert for_people(deep(), 160).mode == "L"
+
+
+@pytest.mark.parametrize("how", [way for way in ALL if not way.standard], ids=lambda way: way.name)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grey_stored_as_colour_is_formed_as_grey_to_the_same_levels(
+    how: Preprocessing, channels: int
+) -> None:
+    rng = np.random.default_rng(3)
+    values = framed(rng.integers(0, 256, (301, 217), np.uint8), (20, 9, 0, 31), 12)
+    coloured = raw(np.stack([values] * 3, axis=-1))
+    grey = without_colour(coloured)
+    assert grey.values.shape == values.shape
+    assert grey.facts == coloured.facts
+    assert np.array_equal(form(coloured, how, 64, channels), form(grey, how, 64, channels))
+    before, after = glance(coloured), glance(grey)
+    assert np.array_equal(before[0], after[0])
+    assert before[1] == after[1]
+
+
+@pytest.mark.parametrize("place", [(0, 0, 0), (12, 7, 1), (24, 19, 2)])
+def test_one_coloured_pixel_makes_an_image_coloured(place: tuple[int, int, int]) -> None:
+    values = np.stack([picture(5)[:25, :20]] * 3, axis=-1)
+    values[place] ^= 1
+    coloured = raw(values)
+    assert without_colour(coloured) is coloured
+
+
+def test_deep_and_grey_images_are_left_as_they_are() -> None:
+    deep = raw(np.stack([deep_picture(1).astype(np.float32)] * 3, axis=-1), high=4095.0)
+    grey = raw(picture(1))
+    assert without_colour(deep) is deep
+    assert without_colour(grey) is grey

@@ -14,8 +14,8 @@ import pytest
 from data_images import picture
 
 from automedimg.contracts import Record
-from automedimg.data import caches, grouping
-from automedimg.data.duplicates import Symmetries
+from automedimg.data import caches
+from automedimg.data.duplicates import CopyFinder, Symmetries
 from automedimg.data.grouping import Copies, Grouping, find_groups
 
 
@@ -83,15 +83,13 @@ def test_no_image_is_no_group() -> None:
 def test_copies_are_looked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     thumbnails = np.stack([picture(0), picture(0)[:, ::-1], picture(1)])
     searched: list[str] = []
-    real = grouping.find_copies
+    real = CopyFinder.pairs
 
-    def counting(
-        pictures: npt.NDArray[np.uint8], *, symmetries: Symmetries, progress: None
-    ) -> npt.NDArray[Any]:
+    def counting(finder: CopyFinder, symmetries: Symmetries) -> npt.NDArray[Any]:
         searched.append(symmetries)
-        return real(pictures, symmetries=symmetries, progress=progress)
+        return real(finder, symmetries)
 
-    monkeypatch.setattr(grouping, "find_copies", counting)
+    monkeypatch.setattr(CopyFinder, "pairs", counting)
     first = Copies(thumbnails, tmp_path / "copies", "k").pairs("all")
     assert first.tolist() == [[0, 1]]
     again = Copies(thumbnails, tmp_path / "copies", "k").pairs("all")
@@ -166,14 +164,14 @@ def test_two_that_look_for_the_same_copies_look_once(
 ) -> None:
     thumbnails = np.stack([picture(0), picture(0)[:, ::-1], picture(1)])
     searched: list[int] = []
-    real = grouping.find_copies
+    real = CopyFinder.pairs
 
-    def slow(*arguments: Any, **settings: Any) -> Any:
+    def slow(finder: CopyFinder, symmetries: Symmetries) -> Any:
         searched.append(1)
         time.sleep(1.5)
-        return real(*arguments, **settings)
+        return real(finder, symmetries)
 
-    monkeypatch.setattr(grouping, "find_copies", slow)
+    monkeypatch.setattr(CopyFinder, "pairs", slow)
     heard: list[str] = []
     found: list[Any] = []
 
