@@ -52,6 +52,7 @@ def search(
     heads: Iterable[str] = (),
     fix: Mapping[str, Any] | None = None,
     image_size: int | None = None,
+    channels: int | None = None,
     epochs: int = 40,
     epoch_patience: int = 8,
     trial_time_s: float | None = None,
@@ -64,6 +65,7 @@ def search(
     hang_s: float = 300.0,
     checkpoint_s: float = 10.0,
     storage: str | None = None,
+    weights: str | None = None,
     weights_dir: str | Path | None = None,
     cache_dir: str | Path | None = None,
     download: bool = True,
@@ -104,6 +106,7 @@ def search(
         heads: Names to choose from; empty takes all.
         fix: Parameters that are not searched, by name.
         image_size: Side in pixels that images are resized to; None takes the task's.
+        channels: 1 makes images grey, 3 colour; None takes the task's.
         epochs: Most epochs a trial.
         epoch_patience: Epochs without improvement that end a trial.
         trial_time_s: Most seconds a trial; None takes a fifth of `time_s`, but a minute at least.
@@ -118,6 +121,9 @@ def search(
         checkpoint_s: Seconds between two checkpoints of a trial, which are written at epochs' ends.
         storage: URL of a server that keeps the ledger, e.g. ``postgresql://user@host/db``; None
             keeps it in the run directory. Processes with the same `out` and `storage` join.
+        weights: Which pretrained weights: ``imagenet`` or another name that a backbone declares,
+            the path of a file, or ``none`` for random ones, frozen networks included. None takes
+            what is found.
         weights_dir: Folder of pretrained weight files.
         cache_dir: Folder of the caches; None takes ``$AUTOMEDIMG_CACHE`` or the user's cache.
         download: Whether weights may be downloaded.
@@ -154,6 +160,7 @@ def search(
         heads=tuple(heads),
         fix=dict(fix or {}),
         image_size=image_size,
+        channels=channels,
         epochs=epochs,
         epoch_patience=epoch_patience,
         trial_time_s=trial_time_s,
@@ -166,6 +173,7 @@ def search(
         hang_s=hang_s,
         checkpoint_s=checkpoint_s,
         storage=storage,
+        weights=weights,
         weights_dir=_path(weights_dir),
         cache_dir=_path(cache_dir),
         download=download,

@@ -42,6 +42,13 @@ from automedimg.cli.options import Assignment, Names, as_mapping
     help="Don't search a parameter, e.g. train=frozen. May be repeated.",
 )
 @click.option("--image-size", type=int, help="Side in pixels that images are resized to.")
+@click.option("--channels", type=int, help="1 makes the images grey, 3 colour.")
+@click.option(
+    "--weights",
+    metavar="SOURCE",
+    help="Pretrained weights: imagenet, a plugin's name for its own, a file, or none for random "
+    "ones. [default: what is found]",
+)
 @click.option("--epochs", type=int, default=40, show_default=True, help="Most epochs a trial.")
 @click.option(
     "--epoch-patience",

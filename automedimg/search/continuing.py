@@ -33,12 +33,15 @@ FEW = 3
 
 def asked(request: SearchRequest) -> dict[str, Any]:
     """How a request narrows the space, as JSON types."""
-    return {
+    narrowed = {
         "preprocessings": list(request.preprocessings),
         "backbones": list(request.backbones),
         "heads": list(request.heads),
         "fix": {name: str(value) for name, value in request.fix.items()},
     }
+    # Only where they were asked for: runs of earlier versions know neither.
+    given = {"weights": request.weights, "channels": request.channels}
+    return narrowed | {name: value for name, value in given.items() if value is not None}
 
 
 def refuse_other_storage(before: Mapping[str, Any], request: SearchRequest) -> None:

@@ -14,7 +14,7 @@ from automedimg.contracts import PRETRAINED_MODES, Backbone, Head, Notice
 from automedimg.errors import AutomedimgError, ConfigurationError
 from automedimg.registry import Catalog
 from automedimg.search.space import BackboneOption, SearchSpace, train_name, usable_modes
-from automedimg.search.weights import WeightStore
+from automedimg.search.weights import RANDOM, WeightStore, sourced_weights
 from automedimg.training.parameters import fit_space
 
 Notify = Callable[[Notice], None]
@@ -30,6 +30,7 @@ class Wanted:
         fix: ``NAME=VALUE`` pairs, values as text or typed.
         preprocessings: Names of those to choose from; the first is tried first.
         balanced: Whether the classes are equally frequent: then there is nothing to weigh.
+        weights: Which pretrained weights: None takes those that are found; see `sourced_weights`.
     """
 
     backbones: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class Wanted:
     fix: Mapping[str, Any] = field(default_factory=dict)
     preprocessings: tuple[str, ...] = ("stretch",)
     balanced: bool = False
+    weights: str | None = None
 
 
 def build_space(
@@ -49,7 +51,7 @@ def build_space(
     """
     fix = dict(wanted.fix)
     train = fix.pop("train", None)
-    options = _options(catalog, wanted.backbones, store, notify)
+    options = _options(catalog, wanted, store, notify)
     heads = _heads(catalog, wanted.heads, notify)
     options = _with_mode(options, train, bool(wanted.backbones), notify)
     choices = CategoricalDistribution(wanted.preprocessings)
@@ -76,8 +78,9 @@ def _heads(catalog: Catalog, names: Sequence[str], notify: Notify) -> dict[str, 
 
 
 def _options(
-    catalog: Catalog, names: Sequence[str], store: WeightStore, notify: Notify
+    catalog: Catalog, wanted: Wanted, store: WeightStore, notify: Notify
 ) -> dict[str, BackboneOption]:
+    names: Sequence[str] = wanted.backbones
     options, missing = {}, []
     for name in names or catalog.backbones.names():
         try:
@@ -87,12 +90,12 @@ def _options(
                 raise
             notify(Notice(f"{error.message}: left out", important=True))
             continue
-        found = [(weights, store.find(weights)) for weights in backbone.weights()]
-        weights = tuple((weights, path) for weights, path in found if path is not None)
-        if backbone.weights() and not weights:
+        weights = sourced_weights(backbone.weights(), wanted.weights, wanted.fix, store)
+        if backbone.weights() and not weights and wanted.weights != RANDOM:
             missing.append(name)
         present = [found for found, _ in weights]
-        modes = usable_modes(backbone, present)
+        # Random weights can be frozen, too: that is what one asks for without any.
+        modes = backbone.modes if wanted.weights == RANDOM else usable_modes(backbone, present)
         if modes:
             options[name] = BackboneOption(backbone, backbone.space(present), modes, weights)
     if missing:
@@ -222,17 +225,23 @@ def default_choices(space: SearchSpace, fit_defaults: Mapping[str, Any]) -> list
     found: list[tuple[int, dict[str, Any]]] = []
     head = next(iter(space.heads))
     for name, option in space.backbones.items():
-        present = [weights for weights, _ in option.weights]
-        for default in option.backbone.defaults(present):
-            train = default.get("train", option.modes[0])
-            if train not in option.modes:
-                continue
+        for default in _defaults_of(option):
+            train = default["train"]
             guesses = space.heads[head].defaults() or ({},)
             for rank, guess in enumerate(guesses if train == "frozen" else guesses[:1]):
                 chosen = _default(space, name, head, {**default, "train": train}, guess)
                 found.append((order[train] + rank, {**fit_defaults, **chosen}))
     found.sort(key=lambda pair: pair[0])
     return [_in_ledger(space, chosen) for _, chosen in found]
+
+
+def _defaults_of(option: BackboneOption) -> list[dict[str, Any]]:
+    """A backbone's defaults with their modes; where none has a mode that is left, its first."""
+    present = [weights for weights, _ in option.weights]
+    found = [dict(default) for default in option.backbone.defaults(present)]
+    named = [{"train": option.modes[0], **default} for default in found]
+    fitting = [default for default in named if default["train"] in option.modes]
+    return fitting or [{**default, "train": option.modes[0]} for default in found[:1]]
 
 
 def _default(

@@ -68,6 +68,8 @@ class SearchRequest:
     address: str | None = None
     storage: str | None = None
     checkpoint_s: float = 10.0
+    weights: str | None = None
+    channels: int | None = None
 
     @property
     def of_task(self) -> TaskRequest:
@@ -207,6 +209,8 @@ class SearchRequest:
             for name, value, low in at_least
             if value is not None and not value >= low
         ]
+        if self.channels not in (None, 1, 3):
+            problems.append(f"channels are {self.channels}, expected 1 (grey) or 3 (colour)")
         if self.target is not None and not math.isfinite(self.target):
             problems.append(f"target is {self.target}, expected a finite number")
         return problems
