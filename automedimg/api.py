@@ -102,8 +102,9 @@ def search(
         preprocessing: What to choose from: ``stretch``, or some of ``crop``, ``pad`` and
             ``standard`` with ``+`` between them; ``all`` for each combination.
         seed: Of the split, the proposals and the training.
-        backbones: Names to choose from; empty takes all.
-        heads: Names to choose from; empty takes all.
+        backbones: Names to choose from; empty takes those whose spec says `default`, ``all``
+            takes every one.
+        heads: The same of heads.
         fix: Parameters that are not searched, by name.
         image_size: Side in pixels that images are resized to; None takes the task's.
         channels: 1 makes images grey, 3 colour; None takes the task's.

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from automedimg.registry import Catalog, load_catalog
+from automedimg.registry import Catalog, Entry, load_catalog
+from automedimg.registry.catalog import is_default
 
 KINDS = ("datasets", "backbones", "heads", "strategies", "metrics", "executors")
 
@@ -54,10 +55,7 @@ def describe(catalog: Catalog) -> dict[str, Any]:
             for plugin in catalog.plugins
         ],
         **{
-            kind: [
-                {"name": entry.spec.name, "summary": entry.spec.summary, "plugin": entry.plugin}
-                for entry in getattr(catalog, kind).entries()
-            ]
+            kind: [_described(entry) for entry in getattr(catalog, kind).entries()]
             for kind in KINDS
         },
         "conflicts": [
@@ -66,6 +64,12 @@ def describe(catalog: Catalog) -> dict[str, Any]:
             for name, claimants in getattr(catalog, kind).conflicts().items()
         ],
     }
+
+
+def _described(entry: Entry[Any]) -> dict[str, Any]:
+    spec = entry.spec
+    about = {"name": spec.name, "summary": spec.summary, "plugin": entry.plugin}
+    return {**about, "default": spec.default} if hasattr(spec, "default") else about
 
 
 def _print(catalog: Catalog) -> None:
@@ -82,9 +86,11 @@ def _print(catalog: Catalog) -> None:
                 f"[name]{escape(entry.spec.name)}[/]",
                 escape(entry.spec.summary),
                 f"[dim]{escape(entry.plugin)}[/]",
+                "" if is_default(entry.spec) else "[dim]if named[/]",
             )
         console.print(f"[bold]{kind}[/]")
         console.print(table)
+    console.print("[dim]if named: a search considers it if it is named, or with `all`[/]")
     for conflict in describe(catalog)["conflicts"]:
         claimants = " and ".join(conflict["plugins"])
         console.print(

@@ -32,8 +32,14 @@ from automedimg.cli.options import Assignment, Names, as_mapping
     help="What to choose from: stretch, or some of crop, pad and standard with + between them, or "
     "all. [default: stretch]",
 )
-@click.option("--backbones", type=Names(), default=(), help="Networks to choose from: a,b")
-@click.option("--heads", type=Names(), default=(), help="Heads to choose from: a,b")
+@click.option(
+    "--backbones",
+    type=Names(),
+    default=(),
+    help="Networks to choose from: a,b; or all. `automedimg plugins` says which are considered "
+    "if none is named.",
+)
+@click.option("--heads", type=Names(), default=(), help="Heads to choose from: a,b; or all.")
 @click.option(
     "--fix",
     type=Assignment(),

@@ -103,6 +103,9 @@ class BackboneSpec:
         gmacs: Multiply-accumulates of one 224 x 224 image, in 10^9, of the largest variant: how
             dear it is beside the others. 0 where it depends on the parameters.
         tags: Free words, e.g. ``("cnn", "imagenet")``.
+        default: Whether a search that names no backbones considers it. Leave it at True for what
+            most data and most machines profit from; no weights are looked for of one that is False
+            and not named.
     """
 
     name: str
@@ -111,3 +114,4 @@ class BackboneSpec:
     source: Source | None = None
     gmacs: float = 0.0
     tags: tuple[str, ...] = field(default=())
+    default: bool = True

@@ -40,9 +40,18 @@ class Head(ABC):
 
 @dataclass(frozen=True, slots=True)
 class HeadSpec:
-    """A head as it is listed by ``automedimg plugins``."""
+    """A head as it is listed by ``automedimg plugins``.
+
+    Args:
+        name: Lower case, digits, underscores, hyphens.
+        summary: One line.
+        factory: Returns the `Head`; called only when it is used.
+        source: Paper and licence.
+        default: Whether a search that names no heads considers it.
+    """
 
     name: str
     summary: str
     factory: Callable[[], Head]
     source: Source | None = None
+    default: bool = True

@@ -1,6 +1,6 @@
 """Finds plugins and keeps what they offer."""
 
-from automedimg.registry.catalog import Catalog, Entry, Shelf, load_catalog
+from automedimg.registry.catalog import ALL, Catalog, Entry, Shelf, load_catalog
 from automedimg.registry.discovery import Plugin
 
-__all__ = ["Catalog", "Entry", "Plugin", "Shelf", "load_catalog"]
+__all__ = ["ALL", "Catalog", "Entry", "Plugin", "Shelf", "load_catalog"]

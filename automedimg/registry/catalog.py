@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
@@ -25,6 +25,9 @@ from automedimg.registry import discovery
 from automedimg.registry.discovery import Plugin
 
 S = TypeVar("S", DatasetSpec, BackboneSpec, HeadSpec, StrategySpec, MetricSpec, ExecutorSpec)
+
+ALL = "all"
+"""Asked for instead of names: every component, also those that nobody considers unasked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,17 @@ class Shelf(Generic[S]):
     def names(self) -> list[str]:
         """The names that `get` accepts."""
         return sorted(name for name, entries in self._entries.items() if len(entries) == 1)
+
+    def considered(self, asked: Sequence[str]) -> list[str]:
+        """The names that a search chooses from.
+
+        Args:
+            asked: Names; `ALL` among them takes every one, none at all those that are considered
+                by default.
+        """
+        if ALL in asked:
+            return self.names()
+        return list(asked) or [name for name in self.names() if is_default(self.get(name))]
 
     def in_order(self) -> list[S]:
         """The specs that `get` returns, in the order in which their plugins list them."""
@@ -126,6 +140,11 @@ class Shelf(Generic[S]):
             reasons = ", ".join(f"`{plugin.name}` ({plugin.broken})" for plugin in broken)
             hint += f"; broken plugins may have offered it: {reasons}"
         return hint
+
+
+def is_default(spec: Any) -> bool:
+    """Whether a component is considered where none is named; only some kinds can say no."""
+    return bool(getattr(spec, "default", True))
 
 
 class Catalog:
@@ -208,6 +227,8 @@ def _problem(spec: object, expected: type) -> str:
     about: Any = spec
     if not (isinstance(about.name, str) and about.name and isinstance(about.summary, str)):
         return f"a {expected.__name__} whose name or summary is not text: {about.name!r}"
+    if about.name == ALL and hasattr(about, "default"):
+        return f"a {expected.__name__} called `{ALL}`, which stands for every one"
     if not callable(about.factory):
         return f"the {expected.__name__} `{about.name}` whose factory can't be called"
     return ""

@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 
 from automedimg.contracts import PRETRAINED_MODES, Backbone, Head, Notice
 from automedimg.errors import AutomedimgError, ConfigurationError
-from automedimg.registry import Catalog
+from automedimg.registry import ALL, Catalog
 from automedimg.search.space import BackboneOption, SearchSpace, train_name, usable_modes
 from automedimg.search.weights import RANDOM, WeightStore, sourced_weights
 from automedimg.training.parameters import fit_space
@@ -25,8 +25,8 @@ class Wanted:
     """How the user narrows the space.
 
     Args:
-        backbones: Names; empty takes all.
-        heads: Names; empty takes all.
+        backbones: Names; empty takes those that are considered by default, `ALL` every one.
+        heads: The same of heads.
         fix: ``NAME=VALUE`` pairs, values as text or typed.
         preprocessings: Names of those to choose from; the first is tried first.
         balanced: Whether the classes are equally frequent: then there is nothing to weigh.
@@ -53,7 +53,7 @@ def build_space(
     train = fix.pop("train", None)
     options = _options(catalog, wanted, store, notify)
     heads = _heads(catalog, wanted.heads, notify)
-    options = _with_mode(options, train, bool(wanted.backbones), notify)
+    options = _with_mode(options, train, _insisted(wanted.backbones), notify)
     choices = CategoricalDistribution(wanted.preprocessings)
     space = SearchSpace(options, heads, {"preprocessing": choices, **fit_space()}, {})
     if len(wanted.preprocessings) == 1:
@@ -65,16 +65,23 @@ def build_space(
 
 def _heads(catalog: Catalog, names: Sequence[str], notify: Notify) -> dict[str, Head]:
     heads: dict[str, Head] = {}
-    for name in names or catalog.heads.names():
+    for name in catalog.heads.considered(names):
         try:
             heads[name] = catalog.heads.make(name)
         except AutomedimgError as error:
-            if names:
+            if _insisted(names):
                 raise
             notify(Notice(f"{error.message}: left out", important=True))
     if not heads:
-        raise ConfigurationError("no head is installed that can be used")
+        raise ConfigurationError(
+            "no head is installed that can be used", "`automedimg plugins` lists them"
+        )
     return heads
+
+
+def _insisted(names: Sequence[str]) -> bool:
+    """Whether somebody wants exactly these: then one that can't be used is an error."""
+    return bool(names) and ALL not in names
 
 
 def _options(
@@ -82,11 +89,17 @@ def _options(
 ) -> dict[str, BackboneOption]:
     names: Sequence[str] = wanted.backbones
     options, missing = {}, []
-    for name in names or catalog.backbones.names():
+    considered = catalog.backbones.considered(names)
+    if not considered:
+        raise ConfigurationError(
+            "no backbone is considered unless it is named",
+            "name some with --backbones; `automedimg plugins` lists them",
+        )
+    for name in considered:
         try:
             backbone: Backbone = catalog.backbones.make(name)
         except AutomedimgError as error:
-            if names:
+            if _insisted(names):
                 raise
             notify(Notice(f"{error.message}: left out", important=True))
             continue

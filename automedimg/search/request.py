@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from automedimg.data.dividing import SplitRequest
 from automedimg.data.preprocessing import parse_preprocessing
 from automedimg.data.resolving import TaskRequest
 from automedimg.errors import AutomedimgError, ConfigurationError
-from automedimg.registry import Catalog
+from automedimg.registry import ALL, Catalog
 from automedimg.search.naming import check_strategy
 from automedimg.search.stopping import Limits, parse_same
 from automedimg.search.urls import redacted
@@ -158,8 +158,8 @@ class SearchRequest:
             (catalog.datasets, (self.task,) if self.task else ()),
             (catalog.metrics, (self.metric,)),
             (catalog.executors, (self.executor,)),
-            (catalog.backbones, self.backbones),
-            (catalog.heads, self.heads),
+            (catalog.backbones, _but_all(self.backbones)),
+            (catalog.heads, _but_all(self.heads)),
         ]
         for shelf, names in asked:
             for name in names:
@@ -214,6 +214,11 @@ class SearchRequest:
         if self.target is not None and not math.isfinite(self.target):
             problems.append(f"target is {self.target}, expected a finite number")
         return problems
+
+
+def _but_all(names: Sequence[str]) -> list[str]:
+    """The names that stand for one component each."""
+    return [name for name in names if name != ALL]
 
 
 def resumed_request(

@@ -139,3 +139,17 @@ def test_an_audit_of_a_folder(cli: Cli, tmp_path: Path) -> None:
     assert "images 8: no 4, yes 4" in lines
     assert "set aside 1: no/torn.jpg: empty file" in lines
     assert "1 file(s) can't be used." in lines[0]
+
+
+def test_what_is_not_in_a_search_by_default_is_marked(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = [BackboneSpec(n, "A network", object, default=n == "usual") for n in ("usual", "rare")]  # type: ignore[arg-type]
+    catalog = Catalog()
+    catalog.add(SimpleNamespace(automedimg_backbones=hookimpl(lambda: specs)), "demo")
+    monkeypatch.setattr(automedimg.cli.plugins, "load_catalog", lambda: catalog)
+    lines = {line.split()[0]: line for line in cli("plugins").out.splitlines() if line.strip()}
+    assert "if named" in lines["rare"]
+    assert "if named" not in lines["usual"]
+    found = json.loads(cli("plugins", "--json").out)["backbones"]
+    assert {each["name"]: each["default"] for each in found} == {"usual": True, "rare": False}

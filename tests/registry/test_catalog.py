@@ -45,6 +45,20 @@ def half_broken() -> Iterable[BackboneSpec]:
     raise RuntimeError("half way")
 
 
+def test_what_a_search_considers_is_what_was_asked_for_or_the_default(catalog: Catalog) -> None:
+    specs = [BackboneSpec(n, "A network", object, default=n != "b") for n in ("c", "b", "a")]
+    catalog.add(plugin(automedimg_backbones=lambda: specs), "demo")
+    assert catalog.backbones.considered(()) == ["a", "c"]
+    assert catalog.backbones.considered(("b", "a")) == ["b", "a"]
+    assert catalog.backbones.considered(("all",)) == ["a", "b", "c"]
+
+
+def test_no_component_that_can_be_asked_for_is_called_all(catalog: Catalog) -> None:
+    found = catalog.add(backbones("all"), "demo")
+    assert "stands for every one" in found.broken
+    assert catalog.backbones.names() == []
+
+
 def test_a_plugin_fills_every_shelf_it_has_a_hook_for(catalog: Catalog) -> None:
     catalog.add(
         plugin(

@@ -105,18 +105,30 @@ BACKBONES: dict[str, type[Backbone]] = {"net": Net, "plain": Plain}
 
 
 def catalog_of(**backbones: Any) -> Catalog:
-    """A catalog of these backbones (factories by name) and of the head `dense`."""
+    """A catalog of these backbones (factories by name) and of the heads `dense` and `rare`.
+
+    What is called `rare` isn't considered by default.
+    """
 
     @hookimpl
     def offer_backbones() -> list[BackboneSpec]:
         return [
-            BackboneSpec(name, name, factory, gmacs=3.0 if name == "net" else 0.0)
+            BackboneSpec(
+                name,
+                name,
+                factory,
+                gmacs=3.0 if name == "net" else 0.0,
+                default=name != "rare",
+            )
             for name, factory in backbones.items()
         ]
 
     @hookimpl
     def offer_heads() -> list[HeadSpec]:
-        return [HeadSpec("dense", "Dense layers", Dense)]
+        return [
+            HeadSpec("dense", "Dense layers", Dense),
+            HeadSpec("rare", "Seldom wanted", Dense, default=False),
+        ]
 
     catalog = Catalog()
     catalog.add(

@@ -67,6 +67,45 @@ def test_named_backbones_only(build: Builder) -> None:
         build(heads=("dens",))
 
 
+def test_what_is_not_default_is_taken_if_it_is_named(build: Builder) -> None:
+    build.catalog = catalog_of(net=Net, rare=Net)
+    build.have(SMALL)
+    assert list(build().backbones) == ["net"]
+    assert list(build("rare").backbones) == ["rare"]
+    assert list(build("net", heads=("rare", "dense")).heads) == ["rare", "dense"]
+
+
+def test_all_takes_everything_that_can_be_used(build: Builder) -> None:
+    def broken() -> Net:
+        raise ImportError("no module torch", name="torch")
+
+    build.catalog = catalog_of(net=Net, rare=Net, broken=broken, plain=Plain)
+    build.have(SMALL)
+    space = build("all", heads=("all",))
+    assert list(space.backbones) == ["net", "plain", "rare"]
+    assert list(space.heads) == ["dense", "rare"]
+    assert ["broken" in notice.text for notice in build.heard] == [True]
+    assert list(build("all", train="frozen").backbones) == ["net", "rare"]  # plain can't: left out
+
+
+def test_no_weights_are_looked_for_of_what_is_not_considered(build: Builder) -> None:
+    class Rare(Net):
+        def weights(self) -> Any:
+            raise AssertionError("nobody asked for it")
+
+    build.catalog = catalog_of(net=Net, rare=Rare)
+    assert list(build().backbones) == ["net"]
+    with pytest.raises(AssertionError):
+        build("rare")
+
+
+def test_without_any_default_one_has_to_be_named(build: Builder) -> None:
+    build.catalog = catalog_of(rare=Net)
+    with pytest.raises(ConfigurationError, match="no backbone is considered") as caught:
+        build()
+    assert "--backbones" in (caught.value.hint or "")
+
+
 def test_missing_weights_leave_scratch_and_a_loud_notice(build: Builder) -> None:
     space = build()
     assert space.backbones["net"].modes == ("scratch",)

@@ -55,6 +55,7 @@ def request(**settings: Any) -> SearchRequest:
 def test_the_defaults_are_in_order(catalog: Catalog) -> None:
     request().check(catalog)
     request(backbones=("net",), heads=("dense",), trials=1, time_s=1.0, seed=0).check(catalog)
+    request(backbones=("all",), heads=("all",)).check(catalog)
 
 
 @pytest.mark.parametrize(
