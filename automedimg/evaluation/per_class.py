@@ -70,8 +70,8 @@ def per_class_scores(confusion: IntArray, names: Sequence[str]) -> list[ClassSco
     accuracy = float(hits.sum() / total)
     rows.append(ClassScores("micro", accuracy, accuracy, accuracy, total))
     for name, weights in (("macro", np.ones(len(names))), ("weighted", sizes)):
-        means = [float(np.average(each, weights=weights)) for each in (precision, recall, f1)]
-        rows.append(ClassScores(name, *means, total))
+        p, r, f = (float(np.average(each, weights=weights)) for each in (precision, recall, f1))
+        rows.append(ClassScores(name, p, r, f, total))
     return rows
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from automedimg.errors import ConfigurationError
 from automedimg.papers.protocol import (
+    SCORES,
     SECTIONS,
     SPLIT_PROTOCOLS,
     Axis,
@@ -96,7 +97,7 @@ def _protocol(top: Table, name: str, text: str) -> Protocol:
         show=top.names("show", SECTIONS) or SECTIONS,
         sample=_settings_table(sample),
         sample_folds=sample_folds,
-        scores=top.names("scores") or Protocol.__dataclass_fields__["scores"].default,
+        scores=top.names("scores") or SCORES,
         text=text,
     )
 
@@ -123,13 +124,8 @@ def _settings(table: Table) -> Settings:
         seed=table.whole("seed", 0),
         options={name: str(value) for name, value in _values(table, "options").items()},
         fix=_values(table, "fix"),
-        search=_search(table.inner("search")) if "search" in table else _none(table, "search"),
+        search=_search(table),
     )
-
-
-def _none(table: Table, key: str) -> None:
-    """Make a key known that isn't there."""
-    table.take(key)
 
 
 def _channels(table: Table) -> int | None:
@@ -151,7 +147,10 @@ def _values(table: Table, key: str) -> dict[str, Any]:
     return dict(value)
 
 
-def _search(table: Table) -> Search:
+def _search(outer: Table) -> Search | None:
+    table = outer.inner("search")
+    if "search" not in outer:
+        return None
     search = Search(
         strategy=table.text("strategy") or "tpe",
         trials=table.whole("trials", 1),
@@ -212,7 +211,7 @@ def _steps(table: Table, name: str) -> tuple[Step, ...]:
         if not plain or not values:
             table.wrong("values", "a list of plain values; changes are `[[axes.steps]]`")
             return ()
-        return tuple(_plain_step(name, value) for value in values)
+        return tuple(_plain_step(table, name, value) for value in values)
     steps = []
     for each in table.listed("steps"):
         step = each.text("name", needed=True) or ""
@@ -224,9 +223,9 @@ def _steps(table: Table, name: str) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _plain_step(name: str, value: Any) -> Step:
+def _plain_step(table: Table, name: str, value: Any) -> Step:
     known = name in SETTINGS and name not in ("options", "fix", "search")
-    settings = Settings(**{name: value}) if known else Settings(fix={name: value})
+    settings = _settings(table.part({name: value})) if known else Settings(fix={name: value})
     return Step(f"{name}-{value}", str(value), settings)
 
 
@@ -247,9 +246,7 @@ def _split(table: Table) -> Split:
 
 def _ensemble(name: str, table: Table, models: list[str]) -> Ensemble:
     _check_name(name, table)
-    found = Ensemble(
-        name, table.text("label") or name, table.names("models", models, needed=True)
-    )
+    found = Ensemble(name, table.text("label") or name, table.names("models", models, needed=True))
     table.end()
     return found
 

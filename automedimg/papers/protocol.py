@@ -13,9 +13,14 @@ SPLIT_PROTOCOLS = ("random", "patients", "grouped")
 
 SECTIONS = (
     *("parameters", "data", "scores", "per_class", "epochs", "curves", "confusion", "roc"),
-    *("grid", "folds", "tests", "ensembles", "gradcam"),
+    *("grid", "folds", "tests", "ensembles", "gradcam", "training"),
 )
-"""What a page may show, in the order in which it shows it."""
+"""What a page may show, in the order in which it shows it; `training` adds scores on the training
+side to the tables, for one more pass of its images."""
+
+
+SCORES = ("accuracy", "auc", "sensitivity", "specificity")
+"""Metrics that the tables show unless a file names others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +236,7 @@ class Protocol:
     show: tuple[str, ...] = SECTIONS
     sample: Settings = field(default_factory=Settings)
     sample_folds: int | None = None
-    scores: tuple[str, ...] = ("accuracy", "auc", "sensitivity", "specificity")
+    scores: tuple[str, ...] = SCORES
     text: str = ""
 
     def model(self, name: str) -> Model:

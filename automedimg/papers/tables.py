@@ -83,7 +83,11 @@ class Table:
         value = self.take(key)
         if value is None and not needed:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
             self.wrong(key, "a number")
             return None
         return float(value)
@@ -98,7 +102,7 @@ class Table:
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             self.wrong(key, "a list of texts")
             return ()
-        if needed and not value or len(set(value)) < len(value):
+        if (needed and not value) or len(set(value)) < len(value):
             self.wrong(key, "at least one text, each once")
         for each in value if choices is not None else ():
             if each not in (choices or ()):
@@ -112,6 +116,10 @@ class Table:
         """A table in this one; an empty one where it isn't there."""
         value = self.take(key)
         return Table({} if value is None else value, self.where(key), self._problems)
+
+    def part(self, data: Mapping[str, Any]) -> Table:
+        """Other values, as if they stood in this table."""
+        return Table(dict(data), self._path, self._problems)
 
     def listed(self, key: str) -> list[Table]:
         """The tables of a list."""

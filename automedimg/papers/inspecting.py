@@ -1,0 +1,170 @@
+"""What only the saved models can tell: parameters, speed, training scores, where they look."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from automedimg.contracts import Metric
+from automedimg.data import files
+from automedimg.data.levels import grey_levels
+from automedimg.data.splits import TRAIN
+from automedimg.errors import RunError
+from automedimg.evaluation.scores import validation_scores
+from automedimg.papers.counting import counts_of
+from automedimg.papers.outcomes import Outcome
+from automedimg.search.record import ROWS
+from automedimg.training.backend import load_keras
+
+INSIGHT = "insight.json"
+WARM_UP = 64
+"""Images that are predicted before the clock is started: the first batch compiles."""
+
+Pixels = npt.NDArray[Any]
+
+
+def inspect(
+    outcome: Outcome,
+    pixels: Callable[[], Pixels],
+    metrics: Mapping[str, Metric],
+    *,
+    training: bool,
+) -> dict[str, Any]:
+    """Look at the chosen model of a run, once: what is found is kept beside it.
+
+    Args:
+        outcome: Of the run.
+        pixels: Gives the images (M, H, W, C) that it was trained on.
+        metrics: For the training scores.
+        training: Whether to score the training side, too.
+    Returns:
+        ``trial``, ``parameters``, ``trainable_parameters``, ``predict_s`` (seconds for the test
+        images, on this machine, the model loaded and warm) and ``train`` (scores, or None).
+    """
+    path = outcome.folder / INSIGHT
+    known = files.read_json(path) if path.is_file() else {}
+    same = known.get("trial") == outcome.best["trial"]
+    if same and (known.get("train") is not None or not training):
+        return dict(known)
+    model = load_model(outcome)
+    images = pixels()
+    found = {"trial": outcome.best["trial"], **_counted(model, outcome)}
+    found["predict_s"] = _predict_s(model, images, outcome)
+    found["train"] = _training_scores(model, images, outcome, metrics) if training else None
+    files.write_json(path, found)
+    load_keras().backend.clear_session()
+    return found
+
+
+def load_model(outcome: Outcome) -> Any:
+    """The chosen model of a run, from images to probabilities.
+
+    Raises:
+        RunError: it can't be loaded.
+    """
+    keras = load_keras()
+    path = outcome.folder / "best" / "model.keras"
+    try:
+        return keras.models.load_model(path, safe_mode=True, compile=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"the model in `{path.parent}` can't be loaded: {error}") from error
+
+
+def _counted(model: Any, outcome: Outcome) -> dict[str, Any]:
+    keras = load_keras()
+    parts = [part for part in model.layers if isinstance(part, keras.Model)]
+    if len(parts) != 2:
+        return {"parameters": int(model.count_params()), "trainable_parameters": None}
+    counts = counts_of(parts[0], parts[1], str(outcome.best["params"].get("train")))
+    return {"parameters": counts.parameters, "trainable_parameters": counts.trainable}
+
+
+def _predict_s(model: Any, images: Pixels, outcome: Outcome) -> float:
+    from automedimg.training.batches import predict_rows
+
+    rows = outcome.test.rows
+    predict_rows(model, images, rows[:WARM_UP])
+    start = time.perf_counter()
+    predict_rows(model, images, rows)
+    return round(time.perf_counter() - start, 4)
+
+
+def _training_scores(
+    model: Any, images: Pixels, outcome: Outcome, metrics: Mapping[str, Metric]
+) -> dict[str, float]:
+    from automedimg.training.batches import predict_rows
+
+    with np.load(outcome.folder / ROWS, allow_pickle=False) as table:
+        inside = table["split"] == TRAIN
+        rows, labels = table["row"][inside], table["label"][inside]
+    y_prob = predict_rows(model, images, rows).astype(np.float64)
+    return validation_scores(metrics, labels, y_prob)
+
+
+def pick_examples(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """Test images that all of some models get right, as clearly as possible: one of each kind.
+
+    Args:
+        outcomes: Of two-class runs with one test side.
+    Returns:
+        Row in the pixel cache of a ``true positive`` and of a ``true negative``; one that no
+        image is for all models is left out.
+    """
+    first = outcomes[0].test
+    certain = np.min(
+        [outcome.test.y_prob[np.arange(len(first.rows)), first.y_true] for outcome in outcomes],
+        axis=0,
+    )
+    positive = _positive(outcomes[0])
+    found = {}
+    for kind, inside in (
+        ("true positive", first.y_true == positive),
+        ("true negative", first.y_true != positive),
+    ):
+        fitting = np.where(inside, certain, 0.0)
+        if fitting.max(initial=0.0) > 0.5:
+            found[kind] = int(first.rows[int(fitting.argmax())])
+    return found
+
+
+def draw_cam(outcome: Outcome, pixels: Pixels, row: int, path: Path) -> bool:
+    """Draw an image, and beside it where the model of a run looks for the positive class.
+
+    Args:
+        outcome: Of the run.
+        pixels: The images that it was trained on.
+        row: Of the image among them.
+        path: The PNG to write.
+    Returns:
+        False where this model can't be explained.
+    """
+    load_keras()
+    from automedimg.explain.gradcam import GradCam, overlay
+
+    about = files.read_versioned(outcome.folder / "best" / "model.json")
+    try:
+        cams = GradCam(load_model(outcome), about["gradcam_layer"])
+    except RunError:
+        return False
+    image = grey_levels(np.asarray(pixels[row : row + 1]))[0]
+    cam = cams.explain(image, _positive(outcome))
+    plain, drawn = overlay(image, np.zeros_like(cam)), overlay(image, cam)
+    both = Image.new("RGB", (2 * drawn.width, drawn.height))
+    both.paste(plain, (0, 0))
+    both.paste(drawn, (drawn.width, 0))
+    files.make_folder(path.parent)
+    with files.replacing(path) as temporary:
+        both.save(temporary)
+    return True
+
+
+def _positive(outcome: Outcome) -> int:
+    if outcome.positive in outcome.classes:
+        return outcome.classes.index(outcome.positive)
+    return len(outcome.classes) - 1
