@@ -498,8 +498,11 @@ def paper(
         lambda asked, executor: _search(asked, emit, catalog, executor),
         emit,
     )
-    runner.run()
-    return Finisher(plan, runner, catalog, emit).finish()
+    try:
+        runner.run()
+        return Finisher(plan, runner, catalog, emit).finish()
+    finally:
+        runner.material.close()
 
 
 def paper_plan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -52,6 +53,8 @@ def inspect(
     same = known.get("trial") == outcome.best["trial"]
     if same and (known.get("train") is not None or not training):
         return dict(known)
+    # TensorFlow complains of a function traced for each model, which is what is wanted.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     model = load_model(outcome)
     images = pixels()
     found = {"trial": outcome.best["trial"], **_counted(model, outcome)}

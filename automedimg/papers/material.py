@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ from automedimg.papers.request import PaperRequest
 from automedimg.registry import Catalog
 
 STRETCH = "stretch"
+
+Pixels: TypeAlias = npt.NDArray[Any]
 
 
 class Material:
@@ -41,6 +43,7 @@ class Material:
         self._cache = files.make_folder(places.cache_folder(request.cache_dir))
         self._found: dict[str, Found] = {}
         self._data: dict[str, PreparedData] = {}
+        self._pixels: dict[str, tuple[PreparedData, Pixels]] = {}
 
     def spec(self, settings: Settings) -> DatasetSpec:
         """The task, completed by what its images say."""
@@ -53,15 +56,25 @@ class Material:
             self._data[key] = self._prepare(settings, ())
         return self._data[key]
 
-    def pixels(self, settings: Settings) -> npt.NDArray[Any]:
+    def pixels(self, settings: Settings) -> Pixels:
         """The pixels that a run with these settings sees: (M, H, W, C), a memory map.
 
         Rows are numbered as in the ``rows.npz`` of a run directory.
         """
         name = settings.preprocessing or STRETCH
-        prepared = self._prepare(settings, (name,))
-        (path,) = prepared.pixels.images.values()
-        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+        shape = (settings.image_size, settings.channels, name)
+        key = repr((sorted(settings.options.items()), shape))
+        if key not in self._pixels:
+            prepared = self._prepare(settings, (name,))
+            (path,) = prepared.pixels.images.values()
+            # What was prepared is kept, too: while it is, the cache does not clear its files away.
+            self._pixels[key] = prepared, np.load(path, mmap_mode="r", allow_pickle=False)
+        return self._pixels[key][1]
+
+    def close(self) -> None:
+        """Let the cache's files go."""
+        self._pixels.clear()
+        self._data.clear()
 
     def weight_folders(self, settings: Settings) -> list[Path]:
         """Where weight files are looked for."""

@@ -26,6 +26,9 @@ from automedimg.registry import Catalog
 
 ALWAYS = ("accuracy", "auc")
 BEST = "best"
+FEW = 200
+"""Resamples where the images are synthetic: their intervals mean nothing, and are to be quick."""
+
 SIDES = ("train", "validation", "test")
 
 
@@ -79,6 +82,7 @@ class Results:
         wanted = dict.fromkeys((*plan.protocol.scores, *ALWAYS))
         self.names = tuple(name for name in wanted if name in self._metrics)
         self.groups = tuple(_grouped(outcomes))
+        self._resamples = FEW if plan.sample else None
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON types: what ``results.json`` holds."""
@@ -185,6 +189,7 @@ class Results:
             test.y_true,
             probabilities,
             test.groups,
+            resamples=self._resamples,
             seed=self._seed,
         )
 
@@ -200,6 +205,7 @@ class Results:
             test.y_true,
             [mean_of_probabilities([member.pooled for member in there])],
             test.groups,
+            resamples=self._resamples,
             seed=self._seed,
         )
         return {
@@ -226,6 +232,7 @@ class Results:
             [fold.test.y_prob for fold in first.folds],
             [fold.test.y_prob for fold in second.folds],
             test.groups,
+            resamples=self._resamples,
             seed=self._seed,
         )
         return {

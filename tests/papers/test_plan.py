@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_parsing import SMALL, parse
 
 from automedimg.errors import ConfigurationError
 from automedimg.papers.files import load_protocol
 from automedimg.papers.plan import Plan, make_plan
 from automedimg.papers.request import PaperRequest
+from tests.papers.test_parsing import SMALL, parse
 
 LADDER = """
 [[axes]]
