@@ -72,18 +72,18 @@ class Finisher:
         return results
 
     def _inspect(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        self._emit(StageStarted("looking at the models", len(outcomes)))
+        """Look at one model of each arm; at all of them where training scores are wanted."""
         training = "training" in self._plan.protocol.show
+        self._emit(StageStarted("looking at the models", len(outcomes)))
+        known: dict[str, dict[str, Any]] = {}
         found = []
         for number, outcome in enumerate(outcomes, start=1):
-            settings = outcome.job.arm.settings
-            insight = inspect(
-                outcome,
-                lambda settings=settings: self._runner.material.pixels(settings),  # type: ignore[misc]
-                self._metrics,
-                training=training,
-            )
-            found.append(replace(outcome, insight=insight))
+            arm = outcome.job.arm
+            if training or arm.name not in known:
+                known[arm.name] = inspect(
+                    outcome, self._runner.material, self._metrics, training=training
+                )
+            found.append(replace(outcome, insight=known[arm.name]))
             self._emit(StageAdvanced(number))
         return found
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from automedimg.contracts import Metric
@@ -19,6 +18,7 @@ from automedimg.data.splits import TRAIN
 from automedimg.errors import RunError
 from automedimg.evaluation.scores import validation_scores
 from automedimg.papers.counting import counts_of
+from automedimg.papers.material import Material, Pixels
 from automedimg.papers.outcomes import Outcome
 from automedimg.search.record import ROWS
 from automedimg.training.backend import load_keras
@@ -27,12 +27,10 @@ INSIGHT = "insight.json"
 WARM_UP = 64
 """Images that are predicted before the clock is started: the first batch compiles."""
 
-Pixels = npt.NDArray[Any]
-
 
 def inspect(
     outcome: Outcome,
-    pixels: Callable[[], Pixels],
+    material: Material,
     metrics: Mapping[str, Metric],
     *,
     training: bool,
@@ -41,7 +39,7 @@ def inspect(
 
     Args:
         outcome: Of the run.
-        pixels: Gives the images (M, H, W, C) that it was trained on.
+        material: Gives the images that it was trained on.
         metrics: For the training scores.
         training: Whether to score the training side, too.
     Returns:
@@ -56,7 +54,7 @@ def inspect(
     # TensorFlow complains of a function traced for each model, which is what is wanted.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     model = load_model(outcome)
-    images = pixels()
+    images = material.pixels(outcome.job.arm.settings)
     found = {"trial": outcome.best["trial"], **_counted(model, outcome)}
     found["predict_s"] = _predict_s(model, images, outcome)
     found["train"] = _training_scores(model, images, outcome, metrics) if training else None

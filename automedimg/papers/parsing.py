@@ -94,7 +94,7 @@ def _protocol(top: Table, name: str, text: str) -> Protocol:
         comparisons=tuple(_comparison(table, named) for table in top.listed("comparisons")),
         figures=tuple(_figure(table, known) for table in top.listed("figures")),
         readings=tuple(_reading(table) for table in top.listed("readings")),
-        show=top.names("show", SECTIONS) or SECTIONS,
+        show=top.names("show", SECTIONS) or SECTIONS[:-1],
         sample=_settings_table(sample),
         sample_folds=sample_folds,
         scores=top.names("scores") or SCORES,

@@ -233,7 +233,7 @@ class Protocol:
     comparisons: tuple[Comparison, ...] = ()
     figures: tuple[Figure, ...] = ()
     readings: tuple[Reading, ...] = ()
-    show: tuple[str, ...] = SECTIONS
+    show: tuple[str, ...] = SECTIONS[:-1]
     sample: Settings = field(default_factory=Settings)
     sample_folds: int | None = None
     scores: tuple[str, ...] = SCORES
