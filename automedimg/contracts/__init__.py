@@ -43,7 +43,14 @@ from automedimg.contracts.lazy import lazy, lazy_attribute
 from automedimg.contracts.metrics import FloatArray, IntArray, Metric, MetricSpec
 from automedimg.contracts.privacy import pseudonym
 from automedimg.contracts.source import Source
-from automedimg.contracts.space import Parameter, Space, When, distribution_of, is_active
+from automedimg.contracts.space import (
+    Component,
+    Parameter,
+    Space,
+    When,
+    distribution_of,
+    is_active,
+)
 from automedimg.contracts.strategies import Outline, Strategy, StrategySpec
 from automedimg.contracts.trials import RunContext, ScoreSpec, TrialResult, TrialSpec, TrialState
 
@@ -55,6 +62,7 @@ __all__ = [
     "Backbone",
     "BackboneSpec",
     "BuiltBackbone",
+    "Component",
     "Dataset",
     "DatasetSpec",
     "Decision",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from automedimg.contracts.source import Source
-from automedimg.contracts.space import Space
+from automedimg.contracts.space import Component, Space
 
 if TYPE_CHECKING:
     import keras
@@ -29,6 +29,7 @@ class Weights:
         url: Where it can be downloaded; saved under the last name of `files`.
         md5: Checksum of the file behind `url`; empty where the publisher gives none.
         source: Paper and licence.
+        sha256: Checksum, where the publisher gives this one.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Weights:
     url: str = ""
     md5: str = ""
     source: Source | None = None
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,14 @@ class BuiltBackbone:
     gradcam_layer: str
 
 
-class Backbone(ABC):
+class Backbone(Component):
     """A network family. Instances hold no state; one may build many models."""
 
     modes: tuple[TrainMode, ...] = ("scratch",)
     """How it can be trained; `frozen` and `finetune` need weights."""
+
+    min_side: int = 1
+    """Height and width in pixels of the smallest images that it takes."""
 
     def weights(self) -> Sequence[Weights]:
         """The weight files that this backbone knows of."""
@@ -85,7 +90,7 @@ class Backbone(ABC):
         """Build the network.
 
         Args:
-            input_shape: (H, W, C) with C in {1, 3}.
+            input_shape: (H, W, C) with C in {1, 3}, H and W at least `min_side`.
             values: One value for each active parameter of `space`.
             weights: File to load; None initialises at random.
         """

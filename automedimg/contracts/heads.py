@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from automedimg.contracts.source import Source
-from automedimg.contracts.space import Space
+from automedimg.contracts.space import Component, Space
 
 if TYPE_CHECKING:
     import keras
 
 
-class Head(ABC):
+class Head(Component):
     """A classifier on features. Instances hold no state."""
 
     @abstractmethod

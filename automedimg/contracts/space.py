@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -27,6 +28,29 @@ class When:
 
 Space: TypeAlias = "Mapping[str, BaseDistribution | When]"
 """Parameter name -> distribution, e.g. ``{"units": IntDistribution(32, 512, log=True)}``."""
+
+
+class Component(ABC):  # noqa: B024 - what it may override has a default
+    """What backbones and heads have in common: parameters that a user may fix."""
+
+    def accept(self, name: str, value: Any) -> Any:
+        """Take a value that is none of a categorical parameter's choices, because a user fixed it.
+
+        A search draws from the choices alone. Override this where more makes sense, such as any
+        sizes of layers written as text. What other parameters are alive for (`When`) is compared
+        with what this returns.
+
+        Args:
+            name: Of the parameter.
+            value: Text as the user wrote it, or what a script passed.
+        Returns:
+            The value as `build` takes it: text, a number or a bool.
+        Raises:
+            ValueError: it can't be taken. The message says what can, beside the choices, as it
+                stands after "or": "whole numbers with hyphens between them". Empty: nothing.
+        """
+        del name, value
+        raise ValueError
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
-from automedimg.contracts import PRETRAINED_MODES, Backbone, Head, Notice
+from automedimg.contracts import PRETRAINED_MODES, Backbone, Component, Head, Notice
 from automedimg.errors import AutomedimgError, ConfigurationError
 from automedimg.registry import ALL, Catalog
 from automedimg.search.space import BackboneOption, SearchSpace, train_name, usable_modes
@@ -18,6 +19,7 @@ from automedimg.search.weights import RANDOM, WeightStore, sourced_weights
 from automedimg.training.parameters import fit_space
 
 Notify = Callable[[Notice], None]
+Accept = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Wanted:
         fix: ``NAME=VALUE`` pairs, values as text or typed.
         preprocessings: Names of those to choose from; the first is tried first.
         balanced: Whether the classes are equally frequent: then there is nothing to weigh.
+        image_size: Side of the images in pixels; None where it isn't known yet.
         weights: Which pretrained weights: None takes those that are found; see `sourced_weights`.
     """
 
@@ -38,6 +41,7 @@ class Wanted:
     fix: Mapping[str, Any] = field(default_factory=dict)
     preprocessings: tuple[str, ...] = ("stretch",)
     balanced: bool = False
+    image_size: int | None = None
     weights: str | None = None
 
 
@@ -87,22 +91,8 @@ def _insisted(names: Sequence[str]) -> bool:
 def _options(
     catalog: Catalog, wanted: Wanted, store: WeightStore, notify: Notify
 ) -> dict[str, BackboneOption]:
-    names: Sequence[str] = wanted.backbones
     options, missing = {}, []
-    considered = catalog.backbones.considered(names)
-    if not considered:
-        raise ConfigurationError(
-            "no backbone is considered unless it is named",
-            "name some with --backbones; `automedimg plugins` lists them",
-        )
-    for name in considered:
-        try:
-            backbone: Backbone = catalog.backbones.make(name)
-        except AutomedimgError as error:
-            if _insisted(names):
-                raise
-            notify(Notice(f"{error.message}: left out", important=True))
-            continue
+    for name, backbone in _backbones(catalog, wanted, notify).items():
         weights = sourced_weights(backbone.weights(), wanted.weights, wanted.fix, store)
         if backbone.weights() and not weights and wanted.weights != RANDOM:
             missing.append(name)
@@ -126,6 +116,45 @@ def _options(
             "name a folder of weight files with --weights-dir or $AUTOMEDIMG_WEIGHTS",
         )
     return options
+
+
+def _backbones(catalog: Catalog, wanted: Wanted, notify: Notify) -> dict[str, Backbone]:
+    """Make what is considered, and takes images of this size."""
+    considered = catalog.backbones.considered(wanted.backbones)
+    if not considered:
+        raise ConfigurationError(
+            "no backbone is considered unless it is named",
+            "name some with --backbones; `automedimg plugins` lists them",
+        )
+    made: dict[str, Backbone] = {}
+    for name in considered:
+        try:
+            made[name] = catalog.backbones.make(name)
+        except AutomedimgError as error:
+            if _insisted(wanted.backbones):
+                raise
+            notify(Notice(f"{error.message}: left out", important=True))
+    if wanted.image_size is None:
+        return made
+    return _large_enough(made, wanted.image_size, _insisted(wanted.backbones), notify)
+
+
+def _large_enough(
+    backbones: Mapping[str, Backbone], side: int, insisted: bool, notify: Notify
+) -> dict[str, Backbone]:
+    """Keep what takes images of this side."""
+    kept = {name: each for name, each in backbones.items() if each.min_side <= side}
+    lost = {name: each for name, each in backbones.items() if name not in kept}
+    if not lost:
+        return kept
+    words = ", ".join(f"{name} (at least {each.min_side})" for name, each in lost.items())
+    if insisted or not kept:
+        raise ConfigurationError(
+            f"images of {side} pixels are too small for {words}",
+            f"say `--image-size {max(each.min_side for each in lost.values())}` or more",
+        )
+    notify(Notice(f"images of {side} pixels are too small for {words}: left out"))
+    return kept
 
 
 def _with_mode(
@@ -184,7 +213,7 @@ def _fixed(space: SearchSpace, fix: Mapping[str, Any]) -> dict[str, Any]:
             continue
         for ledger in matches:
             try:
-                fixed[ledger] = _typed(value, known[ledger])
+                fixed[ledger] = _typed(value, known[ledger], _acceptor(space, ledger))
             except ValueError as error:
                 problems.append(f"`{name}`: {error}")
     if problems:
@@ -195,21 +224,28 @@ def _fixed(space: SearchSpace, fix: Mapping[str, Any]) -> dict[str, Any]:
     return fixed
 
 
+def _acceptor(space: SearchSpace, ledger: str) -> Accept | None:
+    """What takes further values of a parameter: its component; None for those of training."""
+    owner, _, name = ledger.rpartition(".")
+    component: Component | None = space.heads.get(owner)
+    if owner in space.backbones:
+        component = space.backbones[owner].backbone
+    return partial(component.accept, name) if component else None
+
+
 def _is_component(ledger: str) -> bool:
     """Whether a ledger name chooses a component; those have options of their own."""
     return ledger in ("backbone", "head") or ledger.rpartition(".")[2] == "train"
 
 
-def _typed(value: Any, distribution: BaseDistribution) -> Any:
+def _typed(value: Any, distribution: BaseDistribution, accept: Accept | None) -> Any:
     """Turn a value, perhaps text, into one of the distribution's kind.
 
-    Numbers may lie outside the searched range: who fixes a value means it.
+    Numbers may lie outside the searched range: who fixes a value means it. What is none of some
+    choices may be accepted by the component.
     """
     if isinstance(distribution, CategoricalDistribution):
-        for choice in distribution.choices:
-            if value == choice or str(value) == str(choice) or _as_json(value) == choice:
-                return choice
-        raise ValueError(f"got `{value}`, expected one of {list(distribution.choices)}")
+        return _choice(value, distribution.choices, accept)
     number = _as_json(value)
     whole = isinstance(distribution, IntDistribution)
     if isinstance(number, bool) or not isinstance(number, int if whole else int | float):
@@ -217,6 +253,19 @@ def _typed(value: Any, distribution: BaseDistribution) -> Any:
     if not math.isfinite(number):
         raise ValueError(f"got `{value}`, expected a finite number")
     return number if whole else float(number)
+
+
+def _choice(value: Any, choices: Sequence[Any], accept: Accept | None) -> Any:
+    for choice in choices:
+        if value == choice or str(value) == str(choice) or _as_json(value) == choice:
+            return choice
+    further = ""
+    if accept is not None:
+        try:
+            return accept(value)
+        except ValueError as error:
+            further = f", or {error}" if str(error) else ""
+    raise ValueError(f"got `{value}`, expected one of {list(choices)}{further}")
 
 
 def _as_json(value: Any) -> Any:

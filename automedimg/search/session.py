@@ -200,12 +200,14 @@ class Session:
         store = WeightStore(folders, download=request.download)
         preprocessings = tuple(way.name for way in parse_preprocessing(request.preprocessings))
         balanced = data.audit["imbalance"]["ratio"] < NEARLY_BALANCED
+        size = request.image_size or self._spec.image_size
         wanted = Wanted(
             request.backbones,
             request.heads,
             request.fix,
             preprocessings,
             balanced,
+            size,
             request.weights,
         )
         space = build_space(self._catalog, wanted, store, self._emit)
@@ -218,7 +220,7 @@ class Session:
         return affordable.drop_too_dear(
             space,
             self._catalog,
-            size=request.image_size or self._spec.image_size,
+            size=size,
             num_images=int((data.splits == TRAIN).sum()),
             trial_time_s=limit,
             notify=self._emit,

@@ -7,7 +7,7 @@ import http.client
 import shutil
 import socket
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -62,7 +62,7 @@ class WeightStore:
             target.parent.mkdir(parents=True, exist_ok=True)
             with files.replacing(target) as temporary:
                 _download(weights.url, temporary)
-                if weights.md5 and _md5(temporary) != weights.md5:
+                if not _is_as_published(temporary, weights):
                     raise OSError(f"{weights.url} came with a wrong checksum")
         except (OSError, http.client.HTTPException):
             return None
@@ -105,7 +105,14 @@ def _download(url: str, path: Path) -> None:
         shutil.copyfileobj(remote, local)
 
 
-def _md5(path: Path) -> str:
+def _is_as_published(path: Path, weights: Weights) -> bool:
+    """Whether a file has the publisher's checksums, as far as there are any."""
+    # MD5 guards against a broken download, not against an attacker; most publish nothing else.
+    weak = weights.md5 and _digest(path, lambda: hashlib.md5(usedforsecurity=False))
+    strong = weights.sha256 and _digest(path, hashlib.sha256)
+    return weak == weights.md5 and strong == weights.sha256
+
+
+def _digest(path: Path, make: Callable[[], Any]) -> str:
     with path.open("rb") as file:
-        # The publisher's checksum; it guards against a broken download, not against an attacker.
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(file, make).hexdigest()

@@ -25,12 +25,18 @@ from automedimg.testing.networks import (
     expect_survives_saving,
     outputs,
 )
-from automedimg.testing.spaces import any_values, expect_in_space, expect_sound_space, variants
+from automedimg.testing.spaces import (
+    any_values,
+    expect_in_space,
+    expect_refuses_nonsense,
+    expect_sound_space,
+    variants,
+)
 from automedimg.testing.subject import ContractError, expect, expect_name_and_summary
 from automedimg.training.parameters import fit_space
 
 SIDE = 64
-"""Height and width of the images that backbones are tried on, in pixels."""
+"""Height and width in pixels of the images that a backbone is tried on, or the least it takes."""
 
 
 class BackboneSubject(KerasSubject[BackboneSpec]):
@@ -45,10 +51,15 @@ class BackboneSubject(KerasSubject[BackboneSpec]):
         defaults = list(self.component.defaults(()))
         return any_values(self.component.space(()), defaults[0] if defaults else {})
 
+    @property
+    def side(self) -> int:
+        """Height and width of the images that it is tried on, in pixels."""
+        return max(SIDE, int(self.component.min_side))
+
     def built(self, channels: int = 3) -> BuiltBackbone:
         """The network at `values`, with random weights."""
         if channels not in self._built:
-            shape = (SIDE, SIDE, channels)
+            shape = (self.side, self.side, channels)
             self._built[channels] = self.component.build(shape, self.values(), None)
         return self._built[channels]
 
@@ -66,6 +77,13 @@ def check_is_a_backbone(subject: BackboneSubject) -> None:
     """The factory returns a `Backbone`."""
     component = subject.component
     expect(isinstance(component, Backbone), "factory", type(component).__name__, "a Backbone")
+
+
+def check_min_side(subject: BackboneSubject) -> None:
+    """`min_side` is a whole number of pixels."""
+    side = subject.component.min_side
+    whole = isinstance(side, int) and not isinstance(side, bool) and side >= 1
+    expect(whole, "min_side", repr(side), "a whole number, 1 or more")
 
 
 def check_modes(subject: BackboneSubject) -> None:
@@ -87,6 +105,8 @@ def check_weights(subject: BackboneSubject) -> None:
         expect(secure, f"{what}, url", repr(weights.url), "an https address, or nothing")
         checksum = weights.md5 == "" or len(weights.md5) == 32
         expect(checksum, f"{what}, md5", repr(weights.md5), "32 hexadecimal digits, or nothing")
+        checksum = weights.sha256 == "" or len(weights.sha256) == 64
+        expect(checksum, f"{what}, sha256", repr(weights.sha256), "64 of them, or nothing")
         expect_in_space(weights.values, space, what)
 
 
@@ -122,16 +142,22 @@ def check_defaults(subject: BackboneSubject) -> None:
             expect_in_space(default, space, _with(f"default {index}", weights))
 
 
+def check_refuses_nonsense(subject: BackboneSubject) -> None:
+    """A fixed value that means nothing is refused with a `ValueError`."""
+    expect_refuses_nonsense(subject.component, subject.component.space(()))
+
+
 def check_builds_features(subject: BackboneSubject) -> None:
     """Grey and colour images, black and white ones among them, become finite features (N, D)."""
     for channels in (3, 1):
-        what = f"build for ({SIDE}, {SIDE}, {channels})"
+        size = (subject.side, subject.side, channels)
+        what = f"build for {size}"
         built = subject.built(channels)
         expect(isinstance(built, BuiltBackbone), what, type(built).__name__, "a BuiltBackbone")
         expect_model(built.model, what)
         shape = tuple(built.model.input_shape)
-        expect(shape == (None, SIDE, SIDE, channels), what, f"the input {shape}", "its images")
-        images = _images(channels)
+        expect(shape == (None, *size), what, f"the input {shape}", "its images")
+        images = _images(subject.side, channels)
         features = outputs(built.model, images)
         expect_finite_rows(features, len(images), f"{what}, features")
         declared = built.model.output_shape[-1]
@@ -143,7 +169,7 @@ def check_builds_all_choices(subject: BackboneSubject) -> None:
     space = subject.component.space(())
     for values in variants(space, subject.values()):
         try:
-            subject.component.build((SIDE, SIDE, 3), values, None)
+            subject.component.build((subject.side, subject.side, 3), values, None)
         except Exception as error:
             received = f"{type(error).__name__}: {error}"
             raise ContractError(f"build at {values}: got {received}, expected a network") from error
@@ -151,7 +177,7 @@ def check_builds_all_choices(subject: BackboneSubject) -> None:
 
 def check_images_are_independent(subject: BackboneSubject) -> None:
     """In inference, an image's features don't depend on the images beside it."""
-    model, images = subject.built().model, _images(3)
+    model, images = subject.built().model, _images(subject.side, 3)
     alone = np.concatenate([outputs(model, image[None]) for image in images])
     expect_same(alone, outputs(model, images), "features of images in a batch and alone")
 
@@ -168,7 +194,7 @@ def check_gradcam_layer(subject: BackboneSubject) -> None:
 
 def check_survives_saving(subject: BackboneSubject) -> None:
     """Saved and loaded in safe mode, the network gives the same features."""
-    expect_survives_saving(subject.built().model, _images(3))
+    expect_survives_saving(subject.built().model, _images(subject.side, 3))
 
 
 def _possible_weights(subject: BackboneSubject) -> list[Sequence[Weights]]:
@@ -182,9 +208,9 @@ def _with(what: str, weights: Sequence[Weights]) -> str:
     return f"{what} with weights {names}" if weights else f"{what} without weights"
 
 
-def _images(channels: int) -> Floats32:
-    """A black, a white and four noisy images in [0, 255], shape (6, SIDE, SIDE, channels)."""
-    images = np.zeros((6, SIDE, SIDE, channels), np.float32)
+def _images(side: int, channels: int) -> Floats32:
+    """A black, a white and four noisy images in [0, 255], shape (6, side, side, channels)."""
+    images = np.zeros((6, side, side, channels), np.float32)
     images[1] = 255
     images[2:] = np.random.default_rng(0).integers(0, 256, images[2:].shape)
     return images
@@ -193,11 +219,13 @@ def _images(channels: int) -> Floats32:
 CHECKS = (
     check_spec,
     check_is_a_backbone,
+    check_min_side,
     check_modes,
     check_weights,
     check_space,
     check_space_fits_weights,
     check_defaults,
+    check_refuses_nonsense,
     check_builds_features,
     check_builds_all_choices,
     check_images_are_independent,

@@ -16,7 +16,13 @@ from automedimg.testing.networks import (
     expect_survives_saving,
     outputs,
 )
-from automedimg.testing.spaces import any_values, expect_in_space, expect_sound_space, variants
+from automedimg.testing.spaces import (
+    any_values,
+    expect_in_space,
+    expect_refuses_nonsense,
+    expect_sound_space,
+    variants,
+)
 from automedimg.testing.subject import ContractError, expect, expect_name_and_summary
 
 NUM_FEATURES = 24
@@ -60,6 +66,11 @@ def check_defaults(subject: HeadSubject) -> None:
     space = subject.component.space()
     for index, default in enumerate(subject.component.defaults()):
         expect_in_space(default, space, f"default {index}")
+
+
+def check_refuses_nonsense(subject: HeadSubject) -> None:
+    """A fixed value that means nothing is refused with a `ValueError`."""
+    expect_refuses_nonsense(subject.component, subject.component.space())
 
 
 def check_builds_logits(subject: HeadSubject) -> None:
@@ -115,6 +126,7 @@ CHECKS = (
     check_is_a_head,
     check_space,
     check_defaults,
+    check_refuses_nonsense,
     check_builds_logits,
     check_builds_all_choices,
     check_gives_no_probabilities,

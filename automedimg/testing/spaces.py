@@ -14,8 +14,8 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from automedimg.contracts import Space, When, distribution_of, is_active
-from automedimg.testing.subject import expect
+from automedimg.contracts import Component, Space, When, distribution_of, is_active
+from automedimg.testing.subject import ContractError, expect
 
 DISTRIBUTIONS = (CategoricalDistribution, FloatDistribution, IntDistribution)
 
@@ -96,6 +96,27 @@ def expect_in_space(values: Mapping[str, Any], space: Space, what: str) -> None:
         distribution = distribution_of(space[name])
         in_range = contains(distribution, value)
         expect(in_range, f"{what}, `{name}`", repr(value), f"a value of {distribution}")
+
+
+def expect_refuses_nonsense(component: Component, space: Space) -> None:
+    """Check that `accept` answers nonsense with a `ValueError`, for each choice that there is.
+
+    Raises:
+        ContractError: it takes it, or raises something else.
+    """
+    nonsense = "~ this is no value of anything ~"
+    for name, entry in space.items():
+        if not isinstance(distribution_of(entry), CategoricalDistribution):
+            continue
+        what = f"accept, `{name}`"
+        try:
+            taken = component.accept(name, nonsense)
+        except ValueError:
+            continue
+        except Exception as error:
+            received = f"{type(error).__name__}: {error}"
+            raise ContractError(f"{what}: got {received}, expected a ValueError") from error
+        expect(False, what, f"{taken!r} of {nonsense!r}", "a ValueError")
 
 
 def _expect_sound_condition(entry: When, earlier: Space, where: str) -> None:

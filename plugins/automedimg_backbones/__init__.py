@@ -1,39 +1,21 @@
 """The backbones and heads that ship with automedimg."""
 
 from collections.abc import Iterator
+from functools import partial
 
-from automedimg.contracts import BackboneSpec, HeadSpec, Source, hookimpl, lazy
-
-MOBILENET = Source(
-    "Howard et al. (2017), MobileNets, arXiv:1704.04861",
-    "https://arxiv.org/abs/1704.04861",
-    "Apache-2.0",
-)
-MOBILENET_V2 = Source(
-    "Sandler et al. (2018), MobileNetV2, CVPR, arXiv:1801.04381",
-    "https://arxiv.org/abs/1801.04381",
-    "Apache-2.0",
-)
-RESNET_V2 = Source(
-    "He et al. (2016), Identity Mappings in Deep Residual Networks, ECCV, arXiv:1603.05027",
-    "https://arxiv.org/abs/1603.05027",
-    "Apache-2.0",
-)
-AUTOKERAS = Source(
-    "Jin et al. (2023), AutoKeras: An AutoML Library for Deep Learning, JMLR 24",
-    "https://github.com/keras-team/autokeras",
-    "Apache-2.0",
-)
+from automedimg.contracts import BackboneSpec, HeadSpec, hookimpl, lazy
+from automedimg_backbones import sources
+from automedimg_backbones.keras_networks import NETWORKS
 
 
 @hookimpl
 def automedimg_backbones() -> Iterator[BackboneSpec]:
-    """Offer the searched CNN, AutoKeras's blocks and the networks of `keras.applications`."""
+    """Offer the searched CNN, AutoKeras's blocks, `keras.applications` and networks of papers."""
     yield BackboneSpec(
         "autokeras",
         "AutoKeras's blocks: plain convolutions, ResNet or Xception, from scratch",
         lazy("automedimg_backbones.autokeras:AutoKeras"),
-        AUTOKERAS,
+        sources.AUTOKERAS,
         gmacs=4.6,  # of its largest, Xception
         tags=("cnn",),
     )
@@ -43,37 +25,56 @@ def automedimg_backbones() -> Iterator[BackboneSpec]:
         lazy("automedimg_backbones.custom_cnn:CustomCnn"),
         tags=("cnn",),
     )
+    for network in NETWORKS:
+        yield BackboneSpec(
+            network.name,
+            network.summary,
+            partial(lazy("automedimg_backbones.applications:Application"), network),
+            network.source,
+            gmacs=network.gmacs,
+            tags=("cnn", "imagenet"),
+            default=network.default,
+        )
     yield BackboneSpec(
-        "mobilenet",
-        "MobileNet, depthwise separable convolutions",
-        lazy("automedimg_backbones.applications:MobileNet"),
-        MOBILENET,
-        gmacs=0.57,
-        tags=("cnn", "imagenet"),
+        "cancervisionnet",
+        "CancerVisionNet: nine convolutions and 512 units, for patches of 96 x 96",
+        lazy("automedimg_backbones.cancervisionnet:CancerVisionNet"),
+        sources.CANCERVISIONNET,
+        gmacs=3.4,
+        tags=("cnn", "paper"),
+        default=False,
     )
     yield BackboneSpec(
-        "mobilenetv2",
-        "MobileNetV2, inverted residuals",
-        lazy("automedimg_backbones.applications:MobileNetV2"),
-        MOBILENET_V2,
-        gmacs=0.30,
-        tags=("cnn", "imagenet"),
+        "jardim_cnn",
+        "Two convolutions of 32 filters, flattened, of a paper on Br35H",
+        lazy("automedimg_backbones.jardim_cnn:JardimCnn"),
+        sources.JARDIM,
+        gmacs=0.49,
+        tags=("cnn", "paper"),
+        default=False,
     )
     yield BackboneSpec(
-        "resnet50v2",
-        "ResNet50V2, pre-activation residuals",
-        lazy("automedimg_backbones.applications:ResNet50V2"),
-        RESNET_V2,
-        gmacs=3.5,
-        tags=("cnn", "imagenet"),
+        "zhang_cnn",
+        "Three convolutions of grey images, flattened, of a paper on leukaemia",
+        lazy("automedimg_backbones.zhang_cnn:ZhangCnn"),
+        sources.ZHANG,
+        gmacs=0.75,
+        tags=("cnn", "paper"),
+        default=False,
     )
 
 
 @hookimpl
 def automedimg_heads() -> Iterator[HeadSpec]:
-    """Offer the dense head."""
+    """Offer the searched dense head, and any dense layers."""
     yield HeadSpec(
         "dense",
         "Dense layers with dropout, or a plain linear layer",
         lazy("automedimg_backbones.dense:Dense"),
+    )
+    yield HeadSpec(
+        "layers",
+        "Any dense layers, written as text, with a softmax or a sigmoid",
+        lazy("automedimg_backbones.layers:Layers"),
+        default=False,
     )

@@ -2,153 +2,88 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from optuna.distributions import CategoricalDistribution
 
 from automedimg.contracts import Backbone, BuiltBackbone, Space, TrainMode, Weights
-
-if TYPE_CHECKING:
-    import keras
-
-HOST = "https://storage.googleapis.com/tensorflow/keras-applications"
+from automedimg.errors import ConfigurationError
+from automedimg_backbones.keras_networks import Network
 
 
-class _Application(Backbone):
-    """A network whose inputs are scaled to [-1, 1] and whose last map is averaged."""
+class Application(Backbone):
+    """A network of `keras.applications` whose last map is averaged.
+
+    Of those that come in several widths, `alpha` is searched among the widths that have weights.
+
+    Args:
+        network: What is known of it.
+    """
 
     modes: tuple[TrainMode, ...] = ("frozen", "finetune", "scratch")
 
-    @abstractmethod
-    def network(self, input_shape: tuple[int, int, int], values: Mapping[str, Any]) -> keras.Model:
-        """Build it without its top and with random weights: (N, H, W, 3) to (N, h, w, D)."""
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.min_side = network.min_side
+
+    def weights(self) -> Sequence[Weights]:
+        """ImageNet weights, of each width."""
+        return self._network.weights
 
     def space(self, weights: Sequence[Weights]) -> Space:
-        """Declare nothing: the architecture is fixed."""
-        del weights
-        return {}
+        """Declare the width, where there is a choice; the architecture is fixed."""
+        if not self._network.alphas:
+            return {}
+        available = sorted({found.values["alpha"] for found in weights}) or self._network.alphas
+        return {"alpha": CategoricalDistribution(tuple(available))}
 
     def defaults(self, weights: Sequence[Weights]) -> Sequence[Mapping[str, Any]]:
-        """Frozen first, because it is cheap and good; then fine-tuned from the upper third."""
+        """Frozen first, because it is cheap and good; then fine-tuned from the upper third.
+
+        The widest network that has weights, or a slim one without any.
+        """
+        available = [found.values["alpha"] for found in weights if "alpha" in found.values]
+        alphas = available or self._network.alphas[:1]
+        width = {"alpha": max(alphas)} if alphas else {}
         if not weights:
-            return ({"train": "scratch", "learning_rate": 1e-3},)
+            return ({"train": "scratch", "learning_rate": 1e-3, **width},)
+        finetune = {"train": "finetune", "unfreeze": 0.35, "augmentation": 0.3}
         return (
-            {"train": "frozen", "learning_rate": 1e-3},
-            {"train": "finetune", "unfreeze": 0.35, "learning_rate": 1e-4, "augmentation": 0.3},
+            {"train": "frozen", "learning_rate": 1e-3, **width},
+            {**finetune, "learning_rate": 1e-4, **width},
         )
 
     def build(
         self, input_shape: tuple[int, int, int], values: Mapping[str, Any], weights: Path | None
     ) -> BuiltBackbone:
-        """Build the network between its preprocessing and a global average."""
+        """Build the network between its preprocessing and a global average.
+
+        Raises:
+            ConfigurationError: the images are too small for it.
+        """
         import keras
 
-        height, width, channels = input_shape
-        network = self.network((height, width, 3), values)
+        from automedimg_backbones.scaling import as_colour, complete_normalization, scaled
+
+        height, width, _ = input_shape
+        if min(height, width) < self.min_side:
+            raise ConfigurationError(
+                f"{self._network.name} takes images of {self.min_side} pixels or more, "
+                f"not of {height} x {width}",
+                f"say `--image-size {self.min_side}` or more",
+            )
+        construct = getattr(keras.applications, self._network.constructor)
+        network = construct(
+            input_shape=(height, width, 3), include_top=False, weights=None, **values
+        )
         if weights is not None:
             network.load_weights(weights)
+        complete_normalization(network, loaded=weights is not None)
         image = keras.Input(input_shape, name="image")
-        rgb = keras.layers.Concatenate()([image] * 3) if channels == 1 else image
-        scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(rgb)
+        pixels = scaled(as_colour(image), self._network.scaling)
         # Grad-CAM needs a layer of this model itself; those inside a nested one are out of reach.
-        maps = keras.layers.Activation("linear", name="gradcam")(network(scaled))
+        maps = keras.layers.Activation("linear", name="gradcam")(network(pixels))
         features = keras.layers.GlobalAveragePooling2D()(maps)
         return BuiltBackbone(keras.Model(image, features), "gradcam")
-
-
-class _MobileNet(_Application):
-    """A MobileNet: its width `alpha` is searched among the widths that have weights."""
-
-    alphas: tuple[float, ...]
-
-    def space(self, weights: Sequence[Weights]) -> Space:
-        """Declare the width."""
-        available = sorted({found.values["alpha"] for found in weights}) or self.alphas
-        return {"alpha": CategoricalDistribution(tuple(available))}
-
-    def defaults(self, weights: Sequence[Weights]) -> Sequence[Mapping[str, Any]]:
-        """Start with the widest network that has weights, or a slim one without any."""
-        available = [found.values["alpha"] for found in weights]
-        alpha = max(available) if available else self.alphas[0]
-        return tuple({**values, "alpha": alpha} for values in super().defaults(weights))
-
-
-class MobileNet(_MobileNet):
-    """Howard et al. (2017)."""
-
-    alphas = (0.25, 0.5, 0.75, 1.0)
-
-    def weights(self) -> Sequence[Weights]:
-        """ImageNet weights of all four widths."""
-        return tuple(
-            _imagenet(
-                {"alpha": alpha},
-                f"mobilenet_{alpha:.2f}_224.weights.h5",
-                f"mobilenet/mobilenet_{text}_224_tf_no_top.h5",
-            )
-            for alpha, text in zip(self.alphas, ("2_5", "5_0", "7_5", "1_0"), strict=True)
-        )
-
-    def network(self, input_shape: tuple[int, int, int], values: Mapping[str, Any]) -> keras.Model:
-        """Build it."""
-        import keras
-
-        return keras.applications.MobileNet(
-            input_shape, alpha=values["alpha"], include_top=False, weights=None
-        )
-
-
-class MobileNetV2(_MobileNet):
-    """Sandler et al. (2018)."""
-
-    alphas = (0.35, 0.5, 0.75, 1.0)
-
-    def weights(self) -> Sequence[Weights]:
-        """ImageNet weights of the searched widths."""
-        return tuple(
-            _imagenet(
-                {"alpha": alpha},
-                f"mobilenetv2_{alpha:.2f}_224.weights.h5",
-                f"mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_224_no_top.h5",
-            )
-            for alpha in self.alphas
-        )
-
-    def network(self, input_shape: tuple[int, int, int], values: Mapping[str, Any]) -> keras.Model:
-        """Build it."""
-        import keras
-
-        return keras.applications.MobileNetV2(
-            input_shape, alpha=values["alpha"], include_top=False, weights=None
-        )
-
-
-class ResNet50V2(_Application):
-    """He et al. (2016)."""
-
-    def weights(self) -> Sequence[Weights]:
-        """ImageNet weights."""
-        return (
-            _imagenet(
-                {},
-                "resnet50v2_224.weights.h5",
-                "resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
-                md5="fac2f116257151a9d068a22e544a4917",
-            ),
-        )
-
-    def network(self, input_shape: tuple[int, int, int], values: Mapping[str, Any]) -> keras.Model:
-        """Build it."""
-        import keras
-
-        del values
-        return keras.applications.ResNet50V2(
-            include_top=False, weights=None, input_shape=input_shape
-        )
-
-
-def _imagenet(values: Mapping[str, Any], file: str, remote: str, md5: str = "") -> Weights:
-    return Weights("imagenet", values, (file, remote.rpartition("/")[2]), f"{HOST}/{remote}", md5)

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from automedimg.cli.main import app
-from automedimg.registry import Catalog, hookspecs
+from automedimg.registry import Catalog, hookspecs, load_catalog
 from automedimg.registry.discovery import hook_names
 from automedimg.testing import checks_for
 
@@ -153,3 +153,24 @@ def what_is_called(line, commands):
         elif name:
             break
     return name, options
+
+
+# Networks
+
+
+def test_every_network_and_head_that_ships_is_listed_as_it_is():
+    """A row of `docs/networks.md` for each: by default or not, and its cost."""
+    text = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
+    rows = {}
+    for line in re.findall(r"^\| `.*$", text, re.MULTILINE):
+        name, default, *rest = [cell.strip() for cell in line.strip("|").split("|")]
+        rows[name.strip("`")] = (default == "yes", rest[0])
+    catalog = load_catalog()
+    own = [e for shelf in (catalog.backbones, catalog.heads) for e in shelf.entries()]
+    specs = {e.spec.name: e.spec for e in own if e.plugin.startswith("automedimg:")}
+    assert set(rows) == set(specs)
+    for name, spec in specs.items():
+        default, cost = rows[name]
+        assert default == spec.default, name
+        if hasattr(spec, "gmacs"):
+            assert float(cost or 0) == spec.gmacs, name

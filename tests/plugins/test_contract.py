@@ -9,15 +9,25 @@ from automedimg.training.backend import prepare_backend
 
 prepare_backend()
 
+CATALOG = load_catalog()
+
 SLOW = ("gp", "kt-bayesian", "ray")
 """Strategies that take long for a proposal, and an executor that starts a cluster."""
 
+LARGE = [
+    entry.spec.name
+    for entry in CATALOG.backbones.entries()
+    if not entry.spec.default and "imagenet" in entry.spec.tags and entry.spec.name != "vgg16"
+]
+"""Networks that share their code with smaller ones; most are built three times in the checks."""
+
 
 def parameter(check):
-    return pytest.param(check, id=str(check), marks=[pytest.mark.slow] * (check.component in SLOW))
+    slow = check.component in SLOW or check.component in LARGE
+    return pytest.param(check, id=str(check), marks=[pytest.mark.slow] * slow)
 
 
-@pytest.mark.parametrize("check", [parameter(check) for check in checks_for(load_catalog())])
+@pytest.mark.parametrize("check", [parameter(check) for check in checks_for(CATALOG)])
 def test_contract(check):
     try:
         check()

@@ -7,10 +7,11 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import FixedTrial
 from space_parts import LARGE, SMALL, Extractor, Net, Plain, catalog_of
 
-from automedimg.contracts import Notice
+from automedimg.contracts import Notice, When
 from automedimg.errors import ConfigurationError, PluginError, UnknownNameError
 from automedimg.registry import Catalog
 from automedimg.search.narrowing import Wanted, build_space, default_choices
@@ -28,6 +29,7 @@ class Builder:
         self.catalog: Catalog = catalog_of(net=Net, plain=Plain)
         self.preprocessings: tuple[str, ...] = ("stretch",)
         self.weights: str | None = None
+        self.image_size: int | None = None
 
     def have(self, *weights: Any) -> None:
         for found in weights:
@@ -36,7 +38,14 @@ class Builder:
     def __call__(self, *backbones: str, heads: tuple[str, ...] = (), **fix: Any) -> SearchSpace:
         dotted = {name.replace("__", "."): value for name, value in fix.items()}
         store = WeightStore([self.folder], download=False)
-        wanted = Wanted(backbones, heads, dotted, self.preprocessings, weights=self.weights)
+        wanted = Wanted(
+            backbones,
+            heads,
+            dotted,
+            self.preprocessings,
+            image_size=self.image_size,
+            weights=self.weights,
+        )
         return build_space(self.catalog, wanted, store, self.heard.append)
 
 
@@ -104,6 +113,25 @@ def test_without_any_default_one_has_to_be_named(build: Builder) -> None:
     with pytest.raises(ConfigurationError, match="no backbone is considered") as caught:
         build()
     assert "--backbones" in (caught.value.hint or "")
+
+
+class Choosy(Net):
+    """A network that takes no small images."""
+
+    min_side = 75
+
+
+def test_what_takes_no_images_of_this_size_is_left_out_unless_asked_for(build: Builder) -> None:
+    build.catalog = catalog_of(choosy=Choosy, plain=Plain)
+    build.image_size = 64
+    assert list(build().backbones) == ["plain"]
+    assert any("64 pixels are too small for choosy (at least 75)" in n.text for n in build.heard)
+    assert list(build("all").backbones) == ["plain"]
+    with pytest.raises(ConfigurationError, match="too small for choosy") as caught:
+        build("choosy", "plain")
+    assert "--image-size 75" in (caught.value.hint or "")
+    build.image_size = 75
+    assert list(build().backbones) == ["choosy", "plain"]
 
 
 def test_missing_weights_leave_scratch_and_a_loud_notice(build: Builder) -> None:
@@ -195,6 +223,44 @@ def test_a_wrong_value_says_what_was_expected(
 def test_what_is_no_number_is_refused(build: Builder, given: Any) -> None:
     with pytest.raises(ConfigurationError, match="learning_rate"):
         build("plain", learning_rate=given)
+
+
+class Wordy(Net):
+    """A network one of whose choices is open: any even number as text."""
+
+    def space(self, weights: Any) -> Any:
+        return {
+            "shape": CategoricalDistribution(("2", "4")),
+            "closed": CategoricalDistribution(("a", "b")),
+            "more": When("shape", ("4", "100"), CategoricalDistribution((1, 2))),
+        }
+
+    def accept(self, name: str, value: Any) -> Any:
+        if name != "shape":
+            return super().accept(name, value)
+        if not str(value).isdigit() or int(value) % 2:
+            raise ValueError("an even number")
+        return str(int(value))
+
+
+def test_a_component_may_accept_more_than_its_choices(build: Builder) -> None:
+    build.catalog = catalog_of(wordy=Wordy)
+    assert fixed(build(shape=" 2".strip())) == {"wordy.shape": "2"}
+    assert fixed(build(wordy__shape="0100")) == {"wordy.shape": "100"}
+    assert fixed(build(shape=8)) == {"wordy.shape": "8"}  # from a script
+    alive = {p.name for p in build(shape="100").parameters()}
+    assert "wordy.more" in alive
+    assert "wordy.more" not in {p.name for p in build(shape="8").parameters()}
+
+
+def test_what_a_component_does_not_accept_is_told_with_its_choices(build: Builder) -> None:
+    build.catalog = catalog_of(wordy=Wordy)
+    expected = r"`shape`: got `3`, expected one of \['2', '4'\], or an even number"
+    with pytest.raises(ConfigurationError, match=expected):
+        build(shape="3")
+    with pytest.raises(ConfigurationError, match="`closed`: got `c`, expected one of") as caught:
+        build(closed="c")
+    assert caught.value.message.endswith("]")  # and nothing else is taken
 
 
 def test_everything_that_can_not_be_fixed_is_said_at_once(build: Builder) -> None:

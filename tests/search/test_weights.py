@@ -7,6 +7,7 @@ import io
 import socket
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,14 @@ def test_the_first_folder_wins_over_the_preferred_name(tmp_path: Path, network: 
 def test_a_folder_of_the_files_name_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "preferred.keras").mkdir()
     assert WeightStore([tmp_path], download=False).find(weights()) is None
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_sha256_is_checked_too(tmp_path: Path, network: Network, right: bool) -> None:
+    digest = hashlib.sha256(CONTENT if right else b"other").hexdigest()
+    asked = replace(weights(md5=""), sha256=digest)
+    assert (WeightStore([tmp_path]).find(asked) is not None) == right
+    assert len(list(tmp_path.iterdir())) == right
 
 
 def test_what_is_missing_is_downloaded_once_to_the_last_folder(

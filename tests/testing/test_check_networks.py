@@ -114,6 +114,34 @@ class BadFile(Sound):
         return (Weights("imagenet", {"width": 4}, ("folder/w.h5",)),)
 
 
+class BadChecksum(Sound):
+    def weights(self):
+        return (Weights("imagenet", {"width": 4}, ("w.h5",), sha256="abc"),)
+
+
+class NoSide(Sound):
+    min_side = 0
+
+
+class Credulous(Sound):
+    def accept(self, name, value):
+        return value
+
+
+class Clumsy(Sound):
+    def accept(self, name, value):
+        return int(value[99])
+
+
+class LargeOnly(Sound):
+    min_side = 80
+
+    def build(self, input_shape, values, weights):
+        if min(input_shape[:2]) < 80:
+            raise ValueError("too small")
+        return super().build(input_shape, values, weights)
+
+
 class Fixed(Sound):
     """Declares `own`, has no weights, and sets `chosen`."""
 
@@ -130,8 +158,9 @@ class Fixed(Sound):
         return (self.chosen,)
 
 
-def test_a_sound_backbone_passes(failing):
-    assert failing(backbones=[BackboneSpec("it", "It", Sound)]) == {}
+@pytest.mark.parametrize("backbone", [Sound, LargeOnly])
+def test_a_sound_backbone_passes(failing, backbone):
+    assert failing(backbones=[BackboneSpec("it", "It", backbone)]) == {}
 
 
 @pytest.mark.parametrize(
@@ -150,6 +179,10 @@ def test_a_sound_backbone_passes(failing):
         (OddModes, "modes"),
         (OtherWeights, "space_fits_weights"),
         (BadFile, "weights"),
+        (BadChecksum, "weights"),
+        (NoSide, "min_side"),
+        (Credulous, "refuses_nonsense"),
+        (Clumsy, "refuses_nonsense"),
     ],
 )
 def test_broken_backbones_are_caught(failing, backbone, check):
