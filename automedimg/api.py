@@ -51,6 +51,7 @@ def search(
     backbones: Iterable[str] = (),
     heads: Iterable[str] = (),
     fix: Mapping[str, Any] | None = None,
+    vary: Iterable[str] = (),
     image_size: int | None = None,
     channels: int | None = None,
     epochs: int = 40,
@@ -64,6 +65,8 @@ def search(
     worker_memory_bytes: int | None = None,
     hang_s: float = 300.0,
     checkpoint_s: float = 10.0,
+    score_train: bool = False,
+    tensorboard: bool = False,
     storage: str | None = None,
     weights: str | None = None,
     weights_dir: str | Path | None = None,
@@ -106,6 +109,8 @@ def search(
             takes every one.
         heads: The same of heads.
         fix: Parameters that are not searched, by name.
+        vary: Parameters of training that are searched only if they are named here: some of
+            ``schedule``, ``plateau_patience``, ``momentum``, ``nesterov``, ``changes``.
         image_size: Side in pixels that images are resized to; None takes the task's.
         channels: 1 makes images grey, 3 colour; None takes the task's.
         epochs: Most epochs a trial.
@@ -120,6 +125,9 @@ def search(
         worker_memory_bytes: Memory past which a trial is ended; None is a share of 90 %.
         hang_s: Seconds without a sign of life after which a trial is ended.
         checkpoint_s: Seconds between two checkpoints of a trial, which are written at epochs' ends.
+        score_train: Whether to score the best model on the training split, too, and to note each
+            trial's training accuracy by epoch.
+        tensorboard: Whether each trial writes logs for TensorBoard into its folder.
         storage: URL of a server that keeps the ledger, e.g. ``postgresql://user@host/db``; None
             keeps it in the run directory. Processes with the same `out` and `storage` join.
         weights: Which pretrained weights: ``imagenet`` or another name that a backbone declares,
@@ -160,6 +168,7 @@ def search(
         backbones=tuple(backbones),
         heads=tuple(heads),
         fix=dict(fix or {}),
+        vary=tuple(vary),
         image_size=image_size,
         channels=channels,
         epochs=epochs,
@@ -173,6 +182,8 @@ def search(
         worker_memory_bytes=worker_memory_bytes,
         hang_s=hang_s,
         checkpoint_s=checkpoint_s,
+        score_train=score_train,
+        tensorboard=tensorboard,
         storage=storage,
         weights=weights,
         weights_dir=_path(weights_dir),

@@ -86,6 +86,21 @@ class Run:
         return scores
 
     @property
+    def train_scores(self) -> dict[str, float]:
+        """Each metric on the training split.
+
+        Raises:
+            RunError: there is no verdict yet, or nobody asked for them.
+        """
+        if self.result is None or not self.result.get("train"):
+            raise RunError(
+                f"`{self.folder}` has no scores on the training split",
+                f"`automedimg resume {self.folder} --score-train` adds them",
+            )
+        scores: dict[str, float] = self.result["train"]
+        return scores
+
+    @property
     def model_path(self) -> Path:
         """The best model, a Keras file from images (N, H, W, C) in [0, 255] to probabilities."""
         return self.folder / "best" / "model.keras"

@@ -61,6 +61,23 @@ _PLACES = (
 )
 
 
+_EXTRAS = (
+    click.option(
+        "--score-train",
+        is_flag=True,
+        default=None,
+        help="Score the best model on the training split, too, and note the training accuracy of "
+        "each epoch.",
+    ),
+    click.option(
+        "--tensorboard",
+        is_flag=True,
+        default=None,
+        help="Write logs for TensorBoard into each trial's folder.",
+    ),
+)
+
+
 def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say when a search ends."""
     for option in reversed(_LIMITS):
@@ -71,6 +88,13 @@ def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say where trials run."""
     for option in reversed(_PLACES):
+        command = option(command)
+    return command
+
+
+def extra_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what else is to be noted."""
+    for option in reversed(_EXTRAS):
         command = option(command)
     return command
 

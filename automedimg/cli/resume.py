@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
-from automedimg.cli.engine_options import given, limit_options, place_options
+from automedimg.cli.engine_options import extra_options, given, limit_options, place_options
 
 
 @click.command("resume", short_help="Go on with a search that was stopped, however it was.")
 @click.argument("run", metavar="RUN")
 @click.option("--extend", is_flag=True, help="Allow other limits than the search began with.")
 @limit_options
+@extra_options
 @place_options
 @click.option("--data", metavar="PATH", help="Where the images are now, if they were moved.")
 @click.option("--cache-dir", metavar="DIR", help="Folder of the caches.")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from automedimg.cli.data_options import data_options
-from automedimg.cli.engine_options import given, limit_options, place_options
+from automedimg.cli.engine_options import extra_options, given, limit_options, place_options
 from automedimg.cli.options import Assignment, Names, as_mapping
 
 
@@ -47,6 +47,12 @@ from automedimg.cli.options import Assignment, Names, as_mapping
     callback=as_mapping,
     help="Don't search a parameter, e.g. train=frozen. May be repeated.",
 )
+@click.option(
+    "--vary",
+    type=Names(),
+    default=(),
+    help="Search these as well: some of schedule, plateau_patience, momentum, nesterov, changes.",
+)
 @click.option("--image-size", type=int, help="Side in pixels that images are resized to.")
 @click.option("--channels", type=int, help="1 makes the images grey, 3 colour.")
 @click.option(
@@ -63,6 +69,7 @@ from automedimg.cli.options import Assignment, Names, as_mapping
     show_default=True,
     help="End a trial after so many epochs without improvement.",
 )
+@extra_options
 @place_options
 @click.option("--offline", is_flag=True, help="Don't try to download weights.")
 @click.option(

@@ -75,9 +75,15 @@ def _scores(run: Run) -> Table:
     table.add_column("95 % interval", justify="center")
     table.add_column("validation", justify="right")
     validation = (run.result or {})["best"]["validation"]
+    train = (run.result or {}).get("train") or {}
+    if train:
+        table.add_column("training", justify="right")
     for name, score in run.test_scores.items():
         interval = "-" if score["low"] is None else f"{score['low']:.3f} - {score['high']:.3f}"
         seen = f"{validation[name]:.3f}" if name in validation else "-"
         style = "bold" if name == run.config["metric"] else ""
-        table.add_row(name.replace("_", " "), f"{score['value']:.3f}", interval, seen, style=style)
+        cells = [name.replace("_", " "), f"{score['value']:.3f}", interval, seen]
+        if train:
+            cells.append(f"{train[name]:.3f}" if name in train else "-")
+        table.add_row(*cells, style=style)
     return table

@@ -34,7 +34,8 @@ class Head(Component):
             num_classes: K, 2 or more.
             values: One value for each active parameter of `space`.
         Returns:
-            A model from features (N, D) to logits (N, K), float32.
+            A model from features (N, D) to logits (N, K), float32. For two classes it may give
+            one logit (N, 1), that of the second class.
         """
 
 

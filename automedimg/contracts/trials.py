@@ -59,9 +59,10 @@ class TrialSpec:
         train: How the backbone is trained.
         backbone_values: Values of the backbone's active parameters.
         head_values: Values of the head's active parameters.
-        fit: ``preprocessing``, ``learning_rate``, ``batch_size``, ``optimizer``,
-            ``weight_decay``, ``loss``, ``sampling``, and, where they are active, ``focal_gamma``,
-            ``class_weight``, ``views``, ``augmentation`` in [0, 1] and ``unfreeze`` in (0, 1].
+        fit: ``preprocessing``, ``learning_rate``, ``schedule``, ``batch_size``, ``optimizer``,
+            ``weight_decay``, ``loss``, ``sampling``, ``changes``, and, where they are active,
+            ``plateau_patience``, ``momentum``, ``nesterov``, ``focal_gamma``, ``class_weight``,
+            ``views``, ``augmentation`` in [0, 1] and ``unfreeze`` in (0, 1].
         weights: Path of the weight file; None initialises at random.
         epochs: Most epochs to train.
         patience: Epochs without improvement after which training ends.
@@ -71,6 +72,9 @@ class TrialSpec:
             ``batch_size / accumulate`` images, and less memory.
         checkpoint_s: Seconds between checkpoints in `folder`, which are written at the end of an
             epoch; from one of them a trial that was cut off goes on.
+        score_train: Whether its history holds the accuracy on the training images, as it is while
+            they train it.
+        tensorboard: Whether it writes logs for TensorBoard.
     """
 
     number: int
@@ -88,6 +92,8 @@ class TrialSpec:
     time_limit_s: float | None = None
     accumulate: int = 1
     checkpoint_s: float = 10.0
+    score_train: bool = False
+    tensorboard: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON types."""

@@ -12,6 +12,9 @@ from automedimg.explain.gradients import gradient
 
 EPSILON = 1e-8
 
+COMPLETION = "two_logits"
+"""Name of the last layer of a head that gives one logit for two classes, completed to [0, z]."""
+
 
 class GradCam:
     """Grad-CAM on a saved classifier.
@@ -32,6 +35,7 @@ class GradCam:
                 "models that `automedimg search` saved can",
             )
         backbone, self._head = parts
+        self._one_logit = self._head.layers[-1].name == COMPLETION
         maps = backbone.get_layer(layer).output
         self._to_maps = keras.Model(backbone.input, maps)
         self._to_features = keras.Model(maps, backbone.output)
@@ -49,7 +53,9 @@ class GradCam:
         maps = np.asarray(self._to_maps(batch, training=False), dtype=np.float32)
 
         def logit(point: object) -> object:
-            return self._head(self._to_features(point, training=False), training=False)[0, label]
+            logits = self._head(self._to_features(point, training=False), training=False)
+            # The first logit is always 0 then: what speaks for its class speaks against the other.
+            return -logits[0, 1] if self._one_logit and label == 0 else logits[0, label]
 
         weights = gradient(logit, maps).mean(axis=(1, 2))
         cam = np.maximum((maps[0] * weights[0]).sum(axis=-1), 0.0)

@@ -34,6 +34,8 @@ class Epoch:
     loss: float | None
     value: float | None
     val_log_loss: float | None
+    accuracy: float | None = None
+    val_accuracy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,8 @@ def read_history(path: Path) -> tuple[Epoch, ...]:
             finite(row.get("loss")),
             finite(row.get("value")),
             finite(row.get("val_log_loss")),
+            finite(row.get("accuracy")),
+            finite(row.get("val_accuracy")),
         )
         for row in rows
     )

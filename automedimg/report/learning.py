@@ -1,4 +1,4 @@
-"""Learning curves: loss and the selection metric by epoch, of the best trial and a few others."""
+"""Learning curves by epoch: loss, accuracy and the selection metric of the best trial."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ Reading = Callable[[Epoch], float | None]
 
 @dataclass(frozen=True, slots=True)
 class LearningFigures:
-    """Both drawings, and what their captions need.
+    """The drawings, and what their captions need.
 
     Args:
         loss: Loss on the training and validation split.
-        value: The selection metric on the validation split.
+        accuracy: Accuracy on both; empty where that on the training split was not asked for.
+        value: The selection metric on the validation split, with a few other trials behind it.
         trial: The best trial's number.
         epoch: Its chosen epoch; 0 if unknown.
         others: Numbers of the trials behind the faint curves.
@@ -28,6 +29,7 @@ class LearningFigures:
     """
 
     loss: Markup
+    accuracy: Markup
     value: Markup
     trial: int
     epoch: int
@@ -52,9 +54,15 @@ def learning_figures(files: RunFiles) -> LearningFigures | None:
         (lambda e: e.loss, "second"),
         (lambda e: e.val_log_loss, "series-0"),
     ]
+    accuracies: list[tuple[Reading, str]] = [
+        (lambda e: e.accuracy, "second"),
+        (lambda e: e.val_accuracy, "series-0"),
+    ]
     epoch = best.best_epoch
+    has_accuracy = any(line.accuracy is not None for line in history)
     return LearningFigures(
         loss=_panel(history, (), readings, epoch, "Log loss"),
+        accuracy=_panel(history, (), accuracies, epoch, "Accuracy") if has_accuracy else Markup(),
         value=_panel(history, others, [(lambda e: e.value, "series-0")], epoch, metric),
         trial=best.number,
         epoch=epoch,

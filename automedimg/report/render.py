@@ -15,7 +15,7 @@ from automedimg.report.learning import learning_figures
 from automedimg.report.making import sessions, settings, versions, web_link
 from automedimg.report.progress import progress_figure
 from automedimg.report.roc import roc_figure
-from automedimg.report.scores import bar_start, cards, confusion_rows, scores
+from automedimg.report.scores import bar_start, cards, confusion_rows, scores, train_scores
 from automedimg.report.trial_table import best_parameters, trial_rows
 from automedimg.report.verdict import leak_statement, leak_warning, verdict
 
@@ -55,6 +55,7 @@ def view(files: RunFiles) -> dict[str, Any]:
         "warning": leak_warning(files),
         "cards": cards(rows) if files.has_verdict else [],
         "scores": rows,
+        "has_train": bool(train_scores(files)),
         "bar_scale": f"{bar_start(files):.1f} to 1" if files.has_verdict else "",
         "roc": roc_figure(files),
         "roc_split": "test" if files.test else "validation",

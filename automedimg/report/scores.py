@@ -48,7 +48,7 @@ NUM_CARDS = 4
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One score: on the test split with its interval, and on the validation split."""
+    """One score: on the test split with its interval, on the validation and training split."""
 
     name: str
     label: str
@@ -56,6 +56,7 @@ class Score:
     value: str
     interval: str
     validation: str
+    train: str
     bar: Markup
     selects: bool
 
@@ -66,8 +67,16 @@ def scores(files: RunFiles) -> list[Score]:
     selected = ((files.result or {}).get("best") or {}).get("validation") or {}
     validation = selected or (files.best.validation if files.best else {})
     names = [*test, *[name for name in validation if name not in test]]
-    start = bar_start(files)
-    return [_score(name, test.get(name), validation.get(name), files, start) for name in names]
+    train = train_scores(files)
+    return [
+        _score(name, test.get(name), (validation.get(name), train.get(name)), files)
+        for name in names
+    ]
+
+
+def train_scores(files: RunFiles) -> Mapping[str, Any]:
+    """Scores on the training split; empty where nobody asked for them."""
+    return (files.result or {}).get("train") or {}
 
 
 def bar_start(files: RunFiles) -> float:
@@ -96,7 +105,8 @@ def score_label(name: str, files: RunFiles) -> str:
     return MEANINGS[name][0] if name in MEANINGS else name.replace("_", " ").capitalize()
 
 
-def _score(name: str, test: Any, validation: object, files: RunFiles, start: float) -> Score:
+def _score(name: str, test: Any, seen: tuple[object, object], files: RunFiles) -> Score:
+    start = bar_start(files)
     entry = test if isinstance(test, Mapping) else {"value": test}
     value, low, high = entry.get("value"), entry.get("low"), entry.get("high")
     meaning = MEANINGS.get(name, ("", ""))[1]
@@ -108,7 +118,8 @@ def _score(name: str, test: Any, validation: object, files: RunFiles, start: flo
         meaning=meaning,
         value=number(value),
         interval=interval(low, high),
-        validation=number(validation),
+        validation=number(seen[0]),
+        train=number(seen[1]),
         bar=_bar(finite(value), finite(low), finite(high), start) if name not in LOWER else NO_BAR,
         selects=name == files.run.get("metric"),
     )

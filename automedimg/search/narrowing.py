@@ -16,7 +16,7 @@ from automedimg.errors import AutomedimgError, ConfigurationError
 from automedimg.registry import ALL, Catalog
 from automedimg.search.space import BackboneOption, SearchSpace, train_name, usable_modes
 from automedimg.search.weights import RANDOM, WeightStore, sourced_weights
-from automedimg.training.parameters import fit_space
+from automedimg.training.parameters import FIXABLE, fit_space, usual_values
 
 Notify = Callable[[Notice], None]
 Accept = Callable[[Any], Any]
@@ -34,6 +34,7 @@ class Wanted:
         balanced: Whether the classes are equally frequent: then there is nothing to weigh.
         image_size: Side of the images in pixels; None where it isn't known yet.
         weights: Which pretrained weights: None takes those that are found; see `sourced_weights`.
+        vary: Names of parameters of training that are searched only if they stand here.
     """
 
     backbones: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ class Wanted:
     balanced: bool = False
     image_size: int | None = None
     weights: str | None = None
+    vary: tuple[str, ...] = ()
 
 
 def build_space(
@@ -59,7 +61,8 @@ def build_space(
     heads = _heads(catalog, wanted.heads, notify)
     options = _with_mode(options, train, _insisted(wanted.backbones), notify)
     choices = CategoricalDistribution(wanted.preprocessings)
-    space = SearchSpace(options, heads, {"preprocessing": choices, **fit_space()}, {})
+    fit = {"preprocessing": choices, **fit_space()}
+    space = SearchSpace(options, heads, fit, {}, usual_values(wanted.vary))
     if len(wanted.preprocessings) == 1:
         fix.setdefault("preprocessing", wanted.preprocessings[0])
     if wanted.balanced:
@@ -213,7 +216,12 @@ def _fixed(space: SearchSpace, fix: Mapping[str, Any]) -> dict[str, Any]:
             continue
         for ledger in matches:
             try:
-                fixed[ledger] = _typed(value, known[ledger], _acceptor(space, ledger))
+                read = FIXABLE.get(ledger)
+                fixed[ledger] = (
+                    read(value)
+                    if read
+                    else _typed(value, known[ledger], _acceptor(space, ledger))
+                )
             except ValueError as error:
                 problems.append(f"`{name}`: {error}")
     if problems:
@@ -277,10 +285,10 @@ def _as_json(value: Any) -> Any:
         return value
 
 
-def default_choices(space: SearchSpace, fit_defaults: Mapping[str, Any]) -> list[dict[str, Any]]:
+def default_choices(space: SearchSpace, defaults: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Good configurations by ledger name, cheap ones first.
 
-    Each is a backbone's default, completed by a head's best guess and by `fit_defaults`; frozen
+    Each is a backbone's default, completed by a head's best guess and by `defaults`; frozen
     networks come first and once more with the head's second guess.
     """
     order = {"frozen": 0, "finetune": 2, "scratch": 3}
@@ -292,7 +300,7 @@ def default_choices(space: SearchSpace, fit_defaults: Mapping[str, Any]) -> list
             guesses = space.heads[head].defaults() or ({},)
             for rank, guess in enumerate(guesses if train == "frozen" else guesses[:1]):
                 chosen = _default(space, name, head, {**default, "train": train}, guess)
-                found.append((order[train] + rank, {**fit_defaults, **chosen}))
+                found.append((order[train] + rank, {**defaults, **chosen}))
     found.sort(key=lambda pair: pair[0])
     return [_in_ledger(space, chosen) for _, chosen in found]
 
@@ -327,7 +335,7 @@ def _in_ledger(space: SearchSpace, chosen: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in chosen.items()
-        if name in known and name not in space.fixed and _contains(known[name], value)
+        if name in known and name not in space.settled and _contains(known[name], value)
     }
 
 

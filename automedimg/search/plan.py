@@ -31,6 +31,8 @@ class Plan:
         trial_time_s: Most seconds a trial; None is unlimited.
         checkpoint_s: Seconds between two checkpoints of a trial.
         defaults: Configurations by ledger name that are tried first.
+        score_train: Whether trials note their accuracy on the training images.
+        tensorboard: Whether trials write logs for TensorBoard.
     """
 
     folder: Path
@@ -42,6 +44,8 @@ class Plan:
     trial_time_s: float | None
     checkpoint_s: float
     defaults: Sequence[Mapping[str, Any]]
+    score_train: bool = False
+    tensorboard: bool = False
 
     @property
     def maximize(self) -> bool:
@@ -88,4 +92,6 @@ class Plan:
             time_limit_s=limit_s,
             accumulate=accumulate,
             checkpoint_s=self.checkpoint_s,
+            score_train=self.score_train,
+            tensorboard=self.tensorboard,
         )

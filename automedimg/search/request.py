@@ -18,6 +18,8 @@ from automedimg.registry import ALL, Catalog
 from automedimg.search.naming import check_strategy
 from automedimg.search.stopping import Limits, parse_same
 from automedimg.search.urls import redacted
+from automedimg.training.event_log import check_package
+from automedimg.training.parameters import usual_values
 
 DEFAULT_TRIALS = 30
 
@@ -51,6 +53,7 @@ class SearchRequest:
     backbones: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
     fix: Mapping[str, Any] = field(default_factory=dict)
+    vary: tuple[str, ...] = ()
     image_size: int | None = None
     epochs: int = 40
     epoch_patience: int = 8
@@ -70,6 +73,8 @@ class SearchRequest:
     checkpoint_s: float = 10.0
     weights: str | None = None
     channels: int | None = None
+    score_train: bool = False
+    tensorboard: bool = False
 
     @property
     def of_task(self) -> TaskRequest:
@@ -173,6 +178,8 @@ class SearchRequest:
             lambda: self.of_task.check(catalog),
             lambda: self.how_split,
             lambda: parse_preprocessing(self.preprocessings),
+            lambda: usual_values(self.vary),
+            lambda: check_package() if self.tensorboard else None,
         ]
         for check in checks:
             try:

@@ -207,8 +207,9 @@ class Session:
             request.fix,
             preprocessings,
             balanced,
-            size,
-            request.weights,
+            image_size=size,
+            weights=request.weights,
+            vary=request.vary,
         )
         space = build_space(self._catalog, wanted, store, self._emit)
         if before is not None:
@@ -306,6 +307,8 @@ class Session:
             trial_time_s=request.trial_limit_s,
             checkpoint_s=request.checkpoint_s,
             defaults=[] if thrift else defaults,
+            score_train=request.score_train,
+            tensorboard=request.tensorboard,
         )
         self._strategy.prepare(
             Outline(space.parameters(), defaults, request.seed, request.epochs, maximize)
@@ -387,6 +390,7 @@ class Session:
         before = files.read_json(path) if path.is_file() else None
         judge = Judge(self._folder, run, data, self._catalog, executor, self._emit)
         verdict = judge.judge(best, before)
+        train = judge.score_train(best, before, asked=self._request.score_train)
         states = Counter(result.state for result in ledger.finished)
         result = {
             "run": str(self._folder),
@@ -408,6 +412,7 @@ class Session:
                 "epoch": best.best_epoch,
             },
             **verdict,
+            **({"train": train} if train else {}),
             "audit": data.audit,
         }
         files.write_json(path, result)

@@ -8,7 +8,7 @@ two components may declare the same name with different ranges. What belongs to 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ class Choice:
     Args:
         backbone, head, train: The components.
         backbone_values, head_values, fit: Values by bare name.
-        params: All of it by ledger name, fixed values included.
+        params: By ledger name; what was fixed is listed, what a search leaves alone is not.
     """
 
     backbone: str
@@ -82,12 +82,20 @@ class SearchSpace:
         heads: By name.
         fit: Parameters of training itself.
         fixed: Ledger names that are not searched, with their values.
+        usual: The same of those that nobody fixed: a search leaves them alone unless it is told to
+            vary them. Trials don't list them.
     """
 
     backbones: Mapping[str, BackboneOption]
     heads: Mapping[str, Head]
     fit: Space
     fixed: Mapping[str, Any]
+    usual: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def settled(self) -> Mapping[str, Any]:
+        """Everything that is not searched, with its value."""
+        return {**self.usual, **self.fixed}
 
     def choose(self, trial: Any) -> Choice:
         """Let an Optuna trial choose components first, then the values that these declare."""
@@ -161,7 +169,7 @@ class SearchSpace:
                     else self._ways_of(entry, prefix, ways.get(entry.parent, []))
                 )
             ways[name] = alternatives
-            if prefix + name not in self.fixed and alternatives:
+            if prefix + name not in self.settled and alternatives:
                 when = () if {} in alternatives else tuple(alternatives)
                 found.append(Parameter(prefix + name, distribution_of(entry), when))
         return found
@@ -170,8 +178,9 @@ class SearchSpace:
         self, entry: When, prefix: str, parents: list[dict[str, tuple[Any, ...]]]
     ) -> list[dict[str, tuple[Any, ...]]]:
         parent = prefix + entry.parent
-        if parent in self.fixed:
-            return parents if self.fixed[parent] in entry.values else []
+        settled = self.settled
+        if parent in settled:
+            return parents if settled[parent] in entry.values else []
         return [{**way, parent: entry.values} for way in parents]
 
     def _ways_to_train(self, values: Sequence[Any]) -> list[dict[str, tuple[Any, ...]]]:
@@ -193,8 +202,9 @@ class SearchSpace:
 
     def describe(self) -> dict[str, str]:
         """What can be chosen, in words: a run can only be continued in the space it began in."""
+        settled = self.settled
         return {
-            name: f"fixed at {self.fixed[name]}" if name in self.fixed else str(distribution)
+            name: f"fixed at {settled[name]}" if name in settled else str(distribution)
             for name, distribution in sorted(self.distributions().items())
         }
 
@@ -210,15 +220,17 @@ class SearchSpace:
         self, trial: Any, params: dict[str, Any], space: Space, prefix: str, given: dict[str, Any]
     ) -> dict[str, Any]:
         values: dict[str, Any] = {}
+        settled = self.settled
         for name, entry in space.items():
             if not is_active(entry, given | values):
                 continue
             ledger = prefix + name
-            if ledger in self.fixed:
-                values[name] = self.fixed[ledger]
+            if ledger in settled:
+                values[name] = settled[ledger]
             else:
                 values[name] = suggest(trial, ledger, distribution_of(entry))
-            params[ledger] = values[name]
+            if ledger in self.fixed or ledger not in settled:
+                params[ledger] = values[name]
         return values
 
 

@@ -26,6 +26,7 @@ from automedimg.data.prepare import PreparedData
 from automedimg.data.splits import TEST
 from automedimg.errors import RunError
 from automedimg.evaluation import confusion_matrix, interval_scores
+from automedimg.evaluation.scores import validation_scores
 from automedimg.registry import Catalog
 from automedimg.search import models
 from automedimg.search.record import now
@@ -104,6 +105,25 @@ class Judge:
             "test_openings": openings,
         }
 
+    def score_train(
+        self, best: TrialResult, before: dict[str, Any] | None, *, asked: bool
+    ) -> dict[str, float]:
+        """Score the best trial's file on the training split, after `judge`.
+
+        Args:
+            best: As for `judge`.
+            before: As for `judge`; what it says of the same trial stands.
+            asked: Whether anybody wants to know.
+        Returns:
+            Finite values by metric; empty if nobody wants to know.
+        """
+        if before and before["best"]["trial"] == best.number and before.get("train"):
+            return dict(before["train"])
+        if not asked:
+            return {}
+        self.emit(StageStarted(f"scoring trial {best.number} on the training split"))
+        return validation_scores(self.catalog.metrics.make_all(), *self._predict(best, "train"))
+
     def _install(self, best: TrialResult) -> None:
         """Copy the chosen trial's file to ``best/`` and say beside it how to use it."""
         source = models.model_path(self.folder, best.number)
@@ -113,6 +133,7 @@ class Judge:
                 "it was deleted or never written; run the search again in a new folder",
             )
         folder = files.make_folder(self.folder / "best")
+        (folder / "train.npz").unlink(missing_ok=True)  # another trial's, perhaps
         with files.replacing(folder / models.MODEL) as temporary:
             shutil.copyfile(source, temporary)
         names = ("task", "synthetic", "protocol", "classes", "positive", "image_size", "channels")
@@ -143,7 +164,7 @@ class Judge:
             )
 
     def _predict(
-        self, best: TrialResult, split: Literal["validation", "test"]
+        self, best: TrialResult, split: Literal["train", "validation", "test"]
     ) -> tuple[IntArray, FloatArray]:
         out = self.folder / "best" / f"{split}.npz"
         model = str(self.folder / "best" / models.MODEL)

@@ -13,7 +13,7 @@ from automedimg.contracts import Backbone, BuiltBackbone, Head, IntArray, TrialS
 from automedimg.registry import Catalog
 from automedimg.training.feature_files import Features
 from automedimg.training.features import FeatureCache
-from automedimg.training.network import Network
+from automedimg.training.network import Network, complete_logits
 from automedimg.training.talk import Talk
 from automedimg.training.trial_data import TrialData
 
@@ -103,7 +103,9 @@ class Assembly:
         """Features (N, D) to logits (N, K)."""
         if self._head is None:
             head: Head = self._catalog.heads.make(self._spec.head)
-            self._head = head.build(num_features, self._data.num_classes, self._spec.head_values)
+            num_classes = self._data.num_classes
+            built = head.build(num_features, num_classes, self._spec.head_values)
+            self._head = complete_logits(built, num_classes)
         return self._head
 
     def network(self) -> Network:

@@ -23,7 +23,7 @@ from automedimg.data import files
 FILE = "checkpoint.npz"
 """Its name in the trial's folder."""
 
-FORMAT = 1
+FORMAT = 2
 """Part of every fingerprint: a checkpoint of another format is of another trial."""
 
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,6 +17,8 @@ from automedimg.training.accumulation import num_steps
 from automedimg.training.assembly import Assembly
 from automedimg.training.backend import make_deterministic
 from automedimg.training.batches import PREDICTED, Batches, predict_rows, softmax
+from automedimg.training.changes import ALL
+from automedimg.training.event_log import EventLog
 from automedimg.training.fit import fit
 from automedimg.training.keeper import Keeper
 from automedimg.training.lean import LeanHead, make_lean
@@ -51,6 +54,7 @@ class Course:
         self._spec, self._data, self._metric = spec, data, metric
         self._parts, self._talk = parts, talk
         self._train, self._validation = data.side("train"), data.side("validation")
+        self._log = EventLog(Path(spec.folder), metric.name) if spec.tensorboard else None
         self._start = time.monotonic()
         limit = spec.time_limit_s
         # The last epoch must still be scored, and the model be saved, within the limit.
@@ -71,7 +75,10 @@ class Course:
         network = self._parts.network()
         if self._spec.train == "finetune":
             freeze_all_but(network.backbone.model, self._spec.fit["unfreeze"])
-        model = network.for_training(self._spec.fit["augmentation"], self._spec.seed)
+        chosen = self._spec.fit
+        model = network.for_training(
+            chosen["augmentation"], self._spec.seed, chosen.get("changes", ALL)
+        )
         keeper = self._prepare(model)
         if self._spec.train == "finetune" and keeper.found is None:
             self._warm_up(network)
@@ -115,6 +122,7 @@ class Course:
         """
         features = self._parts.features()
         fixed = {**self._spec.fit, "learning_rate": 1e-3, "optimizer": "adam", "batch_size": 32}
+        fixed["schedule"] = "cosine"
         brief = replace(
             self._spec, fit=fixed, epochs=WARM_UP_EPOCHS, patience=WARM_UP_EPOCHS, accumulate=1
         )
@@ -162,12 +170,17 @@ class Course:
             self._validation.labels,
             lambda: softmax(predict_rows(model, source, rows, at_once, talk.alive)),
         )
-        return fit(model, batches, objective, spec, talk, self._deadline, keeper)
+        # A warm-up has no keeper, and nobody who would look at its curves.
+        log = self._log if keeper is not None else None
+        return fit(model, batches, objective, spec, talk, self._deadline, keeper, log)
 
 
 def _compile(model: keras.Model, spec: TrialSpec) -> None:
     optimizer = make_optimizer(spec.fit, _steps(spec))
-    model.compile(optimizer=optimizer, loss=make_loss(spec.fit), jit_compile=False)
+    # Of logits; how probable a class is, does not matter to it.
+    metrics = [keras.metrics.CategoricalAccuracy(name="accuracy")] if spec.score_train else None
+    loss = make_loss(spec.fit)
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=False)
     # Left to the first step, TensorFlow makes each slot within the trace, by a conditional of its
     # own: tracing takes twice as long, and keeps two thirds more memory for ever.
     optimizer.build(model.trainable_variables)

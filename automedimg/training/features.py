@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,12 +21,14 @@ from automedimg.data import caches, files
 from automedimg.data.levels import grey_levels
 from automedimg.training.augment import Augment
 from automedimg.training.batches import PREDICTED
+from automedimg.training.changes import ALL, parse_changes
 from automedimg.training.extraction import make_extractor
 from automedimg.training.feature_files import Features, sweep, write_in_parts
 from automedimg.training.trial_data import TrialData
 
 VIEW_STRENGTH = 0.4
-"""Strength of the augmentation in a cached view."""
+"""Strength of the usual augmentation in a cached view; changes that were asked for are made in
+full."""
 
 Build: TypeAlias = Callable[[], BuiltBackbone]
 
@@ -55,6 +58,8 @@ class FeatureCache:
     ) -> None:
         self._data, self._build, self._alive = data, build, alive or _nothing
         self._about = _about(spec, data, backbone)
+        self._changes = str(spec.fit.get("changes", ALL))
+        self._strength = VIEW_STRENGTH if self._changes == ALL else 1.0
         self._batch_size = max(1, PREDICTED // spec.accumulate)
         self._folder = Path(data.context.features)
         self.computed, self.seconds = 0, 0.0
@@ -74,7 +79,8 @@ class FeatureCache:
         """
         shown = {
             "view": number,
-            "strength": VIEW_STRENGTH,
+            "strength": self._strength,
+            "changes": asdict(parse_changes(self._changes)),
             "augmentation": content_hash(inspect.getsourcefile(Augment)),
             "rows": hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest(),
         }
@@ -117,7 +123,7 @@ class FeatureCache:
                 # One size of batch: the backbone is traced once.
                 images = grey_levels(pixels[np.resize(chosen, size)])
                 if view:
-                    images = _changed(images, view, start)
+                    images = self._changed(images, view, start)
                 yield extract(images)[: len(chosen)]
                 self.computed += len(chosen)
                 self._alive()
@@ -128,6 +134,12 @@ class FeatureCache:
         with caches.writing(path, {**about, "what": _words(about), "engine": extract.engine}) as to:
             partial.replace(to)
         caches.keep_within(self._folder.parent, caches.wanted_limit())
+
+    def _changed(self, images: Features, view: int, start: int) -> Features:
+        """Change a batch of images; how is a function of the view and of where it begins."""
+        augment = Augment(self._strength, view * 1_000_003 + start, self._changes)
+        changed = keras.ops.convert_to_numpy(augment(images, training=True))
+        return np.asarray(changed, dtype=np.float32)
 
 
 def cached_features(
@@ -147,12 +159,6 @@ def content_hash(path: str | None) -> str:
         return ""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _changed(images: Features, view: int, start: int) -> Features:
-    """Change a batch of images; how is a function of the view and of where the batch begins."""
-    changed = Augment(VIEW_STRENGTH, seed=view * 1_000_003 + start)(images, training=True)
-    return np.asarray(keras.ops.convert_to_numpy(changed), dtype=np.float32)
 
 
 def _open(path: Path, num: int) -> Features | None:

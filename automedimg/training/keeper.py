@@ -19,7 +19,7 @@ from automedimg.training.outcome import Fit, Progress
 from automedimg.training.state import ModelState
 from automedimg.training.trial_data import TrialData
 
-FREE = ("folder", "time_limit_s", "checkpoint_s", "weights")
+FREE = ("folder", "time_limit_s", "checkpoint_s", "weights", "tensorboard")
 """Fields of a spec that a trial may go on without: the weight file's content counts, not its path.
 """
 

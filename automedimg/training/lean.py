@@ -76,10 +76,13 @@ class LeanHead:
         update: What changes them.
         loss: What they are to make small.
         seed: Of dropout.
+        accuracy: Whether callbacks are told the accuracy of an epoch, as they are its loss.
     """
 
-    def __init__(self, stack: Stack, update: Update, loss: LossSlope, seed: int) -> None:
-        self._stack, self._loss, self._seed = stack, loss, seed
+    def __init__(
+        self, stack: Stack, update: Update, loss: LossSlope, seed: int, *, accuracy: bool = False
+    ) -> None:
+        self._stack, self._loss, self._seed, self._accuracy = stack, loss, seed, accuracy
         self.optimizer = _Optimizer(update)
         self.stop_training = False
         self.variables = [Variable("array", array) for array in stack.arrays()]
@@ -134,15 +137,15 @@ class LeanHead:
                     break
                 for callback in callbacks:
                     callback.on_epoch_begin(epoch)
-                logs = {"loss": self._epoch(batches, epoch, callbacks)}
+                logs = self._epoch(batches, epoch, callbacks)
                 for callback in callbacks:
                     callback.on_epoch_end(epoch, logs)
 
     def _epoch(
         self, batches: Batches, epoch: int, callbacks: Sequence[keras.callbacks.Callback]
-    ) -> float:
+    ) -> dict[str, float]:
         rng = np.random.default_rng((self._seed, epoch, 1))
-        total, seen = 0.0, 0
+        total, right, seen = 0.0, 0, 0
         # What diverges is noticed by its loss, at the end of the epoch.
         with np.errstate(all="ignore"):
             for index in range(len(batches)):
@@ -152,11 +155,13 @@ class LeanHead:
                 self._stack.backward(passed, slope)
                 self.optimizer.apply(self._stack)
                 total, seen = total + loss * len(inputs), seen + len(inputs)
+                if self._accuracy:
+                    right += int((logits.argmax(axis=1) == targets.argmax(axis=1)).sum())
                 for callback in callbacks:
                     callback.on_train_batch_end(index)
                 if self.stop_training:
                     break
-        return total / seen
+        return {"loss": total / seen, **({"accuracy": right / seen} if self._accuracy else {})}
 
 
 def make_lean(head: keras.Model, spec: TrialSpec) -> LeanHead | None:
@@ -164,10 +169,12 @@ def make_lean(head: keras.Model, spec: TrialSpec) -> LeanHead | None:
 
     Args:
         head: Features (N, D) to logits (N, K).
-        spec: Its ``fit`` names optimizer and loss.
+        spec: Its ``fit`` names optimizer and loss; ``score_train`` counts.
     """
     stack, loss = read_stack(head), make_loss_slope(spec.fit)
     if stack is None or loss is None:
         return None
     update = make_update(make_optimizer(spec.fit), len(stack.parameters))
-    return None if update is None else LeanHead(stack, update, loss, spec.seed)
+    if update is None:
+        return None
+    return LeanHead(stack, update, loss, spec.seed, accuracy=spec.score_train)

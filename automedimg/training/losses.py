@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from automedimg.errors import ConfigurationError
+from automedimg.training.parameters import LOSSES
 
 _NOT_THIS_CLASS = -1e9
 """Stands for a log probability of 0: its exponential is exactly 0 in float32."""
@@ -53,6 +54,36 @@ class FocalCrossentropy(keras.losses.Loss):  # type: ignore[misc]
         return {**super().get_config(), "gamma": self.gamma}
 
 
+class OneAgainstRest(keras.losses.Loss):  # type: ignore[misc]
+    """Binary cross-entropy: each class is a yes-or-no question, answered by its probability.
+
+    The mean over the classes, of softmax probabilities against one-hot targets. For two classes it
+    is the cross-entropy; for more, a wrong class costs by itself, not only what the right one
+    lacks.
+
+    Args:
+        name: Of the loss.
+        **rest: As for any Keras loss.
+
+    Input shape: one-hot targets and logits, both (N, K) with K >= 2.
+    Output shape: (N,) before reduction.
+    """
+
+    def __init__(self, name: str = "one_against_rest", **rest: Any) -> None:
+        super().__init__(name=name, **rest)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each image."""
+        logits = ops.convert_to_tensor(y_pred)
+        targets = ops.cast(y_true, logits.dtype)
+        log_yes = ops.log_softmax(logits, axis=-1)
+        # 1 - p as the sum of the other probabilities, by their logarithms, as in focal loss.
+        own = ops.eye(logits.shape[-1])
+        others = ops.where(own > 0, _NOT_THIS_CLASS, ops.expand_dims(log_yes, 1))
+        log_no = ops.logsumexp(others, axis=-1)
+        return -ops.mean(targets * log_yes + (1.0 - targets) * log_no, axis=-1)
+
+
 def make_loss(chosen: Mapping[str, Any]) -> keras.losses.Loss:
     """Make the loss that a trial chose: of logits, against one-hot targets.
 
@@ -66,4 +97,6 @@ def make_loss(chosen: Mapping[str, Any]) -> keras.losses.Loss:
         return keras.losses.CategoricalCrossentropy(from_logits=True)
     if kind == "focal":
         return FocalCrossentropy(chosen["focal_gamma"])
-    raise ConfigurationError(f"unknown loss `{kind}`; expected crossentropy or focal")
+    if kind == "binary_crossentropy":
+        return OneAgainstRest()
+    raise ConfigurationError(f"unknown loss `{kind}`; expected one of {', '.join(LOSSES)}")

@@ -8,7 +8,10 @@ from typing import Any
 import keras
 
 from automedimg.contracts import PRETRAINED_MODES, BuiltBackbone, TrainMode
+from automedimg.explain.gradcam import COMPLETION
 from automedimg.training.augment import Augment
+from automedimg.training.changes import ALL
+from automedimg.training.outcome import TrialFailureError
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +22,10 @@ class Network:
     head: keras.Model
     train: TrainMode
 
-    def for_training(self, augmentation: float, seed: int) -> keras.Model:
+    def for_training(self, augmentation: float, seed: int, changes: str = ALL) -> keras.Model:
         """Images (N, H, W, C) in [0, 255] to logits (N, K), augmented while it trains."""
         image = keras.Input(self.backbone.model.input_shape[1:], name="image")
-        changed = Augment(augmentation, seed)(image) if augmentation > 0 else image
+        changed = Augment(augmentation, seed, changes)(image) if augmentation > 0 else image
         return keras.Model(image, self._logits(changed))
 
     def classifier(self) -> keras.Model:
@@ -35,6 +38,42 @@ class Network:
         # Pretrained batch norm keeps its ImageNet statistics: small batches would wreck them.
         fixed = {"training": False} if self.train in PRETRAINED_MODES else {}
         return self.head(self.backbone.model(image, **fixed))
+
+
+def complete_logits(head: keras.Model, num_classes: int) -> keras.Model:
+    """Return a head with a logit for each class.
+
+    One logit z for two classes is that of the second: it becomes [0, z], whose softmax is
+    [1 - sigmoid(z), sigmoid(z)] and whose cross-entropy is the binary one. Keras's own layers do
+    it, without parameters, so that a saved model loads where automedimg isn't installed.
+
+    Args:
+        head: Features (N, D) to logits (N, K), or for two classes (N, 1).
+        num_classes: K.
+    Returns:
+        Features (N, D) to logits (N, K), on the same weights.
+    Raises:
+        TrialFailureError: the head gives another number of logits.
+    """
+    columns = head.output_shape[-1]
+    if columns == num_classes:
+        return head
+    if (columns, num_classes) != (1, 2):
+        raise TrialFailureError(f"the head gives {columns} logits for {num_classes} classes")
+    # What is more than its layers, a class of its own perhaps, has to be called as a whole.
+    plain = is_plain_graph(head)
+    features = head.inputs[0] if plain else keras.Input(head.input_shape[1:])
+    logit = head.outputs[0] if plain else head(features)
+    row = keras.layers.Reshape((1, 1), name="one_logit")(logit)
+    row = keras.layers.ZeroPadding1D((1, 0), name="zero_logit")(row)
+    return keras.Model(features, keras.layers.Reshape((2,), name=COMPLETION)(row))
+
+
+def is_plain_graph(model: keras.Model) -> bool:
+    """Whether a model is nothing but its layers; a subclass may do anything in its own `call`."""
+    kind = type(model)
+    functional = kind.__name__ == "Functional" and kind.__module__.startswith("keras.")
+    return kind in (keras.Model, keras.Sequential) or functional
 
 
 def freeze_all_but(model: keras.Model, share: float) -> None:

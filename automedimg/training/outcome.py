@@ -24,7 +24,8 @@ class Fit:
     """What a fit has come to.
 
     Args:
-        history: One row an epoch: epoch, seconds, loss, value, val_log_loss.
+        history: One row an epoch: epoch, seconds, loss, value, val_log_loss, val_accuracy,
+            learning_rate, and accuracy (of training images) where it was asked for.
         best_epoch: Counted from 1; the epoch whose weights the model has in the end.
         y_prob: Validation probabilities at that epoch, float64 (N, K).
         ended: Why training ended.

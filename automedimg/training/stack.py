@@ -15,6 +15,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from automedimg.explain.gradcam import COMPLETION
+from automedimg.training.network import is_plain_graph
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -91,17 +94,20 @@ class Stack:
     Args:
         steps: For each layer its kernel, its bias, its activation's name, and the share of its
             inputs that training keeps.
+        one_logit: Whether the last layer gives the second of two logits, the first being 0.
     Attributes:
         parameters: float32 (P,).
         gradient: float32 (P,); `backward` fills it.
     """
 
-    def __init__(self, steps: list[tuple[Floats, Floats | None, str, float]]) -> None:
+    def __init__(
+        self, steps: list[tuple[Floats, Floats | None, str, float]], *, one_logit: bool = False
+    ) -> None:
         arrays = [array for kernel, bias, *_ in steps for array in (kernel, bias)]
         size = sum(array.size for array in arrays if array is not None)
         self.parameters = np.empty(size, np.float32)
         self.gradient = np.zeros(size, np.float32)
-        self._end = 0
+        self._end, self._one_logit = 0, one_logit
         self._layers = [self._add(*step) for step in steps]
 
     def _add(self, kernel: Floats, bias: Floats | None, activation: str, keep: float) -> Layer:
@@ -132,7 +138,10 @@ class Stack:
         """Features (N, D) to logits (N, K)."""
         for layer in self._layers:
             inputs = layer.activation.apply(_affine(layer, inputs))
-        return inputs
+        return self._completed(inputs)
+
+    def _completed(self, logits: Floats) -> Floats:
+        return np.pad(logits, ((0, 0), (1, 0))) if self._one_logit else logits
 
     def forward(self, inputs: Floats, rng: np.random.Generator) -> tuple[Floats, list[_Seen]]:
         """As `predict`, with dropout, and with what `backward` needs."""
@@ -147,7 +156,7 @@ class Stack:
             out = layer.activation.apply(before)
             seen.append(_Seen(inputs, mask, before, out))
             inputs = out
-        return inputs, seen
+        return self._completed(inputs), seen
 
     def backward(self, seen: list[_Seen], slope: Floats) -> None:
         """Fill `gradient`.
@@ -156,6 +165,8 @@ class Stack:
             seen: What `forward` returned.
             slope: Derivative of the loss by the logits, (N, K).
         """
+        if self._one_logit:
+            slope = slope[:, 1:]
         for place in range(len(self._layers) - 1, -1, -1):
             layer, here = self._layers[place], seen[place]
             if layer.activation is not ACTIVATIONS["linear"]:
@@ -179,11 +190,15 @@ def read_stack(model: keras.Model) -> Stack | None:
     """Read a Keras model as a stack of dense layers; None if it is anything else.
 
     Args:
-        model: Features (N, D) to logits (N, K): Dense and Dropout layers, one after the other.
+        model: Features (N, D) to logits (N, K): Dense and Dropout layers, one after the other, and
+            perhaps what `complete_logits` appends.
     """
     chain = _chain(model)
     if chain is None:
         return None
+    one_logit = bool(chain) and chain[-1].name == COMPLETION
+    if one_logit:
+        chain = chain[:-3]
     steps: list[tuple[Floats, Floats | None, str, float]] = []
     keep = 1.0
     for layer in chain:
@@ -195,7 +210,7 @@ def read_stack(model: keras.Model) -> Stack | None:
             keep = 1.0
         else:
             return None
-    return Stack(steps) if steps and keep == 1.0 else None
+    return Stack(steps, one_logit=one_logit) if steps and keep == 1.0 else None
 
 
 def _is_plain(layer: Any) -> bool:
@@ -216,7 +231,7 @@ def _is_plain(layer: Any) -> bool:
 
 def _chain(model: keras.Model) -> list[Any] | None:
     """The layers of a model in which each feeds the next one only; None for any other model."""
-    if type(model) not in (keras.Model, keras.Sequential) and not _is_functional(model):
+    if not is_plain_graph(model):
         return None
     if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.inputs[0].shape) != 2:
         return None
@@ -229,8 +244,3 @@ def _chain(model: keras.Model) -> list[Any] | None:
             return None
         tensor = inside[0].outputs[0]
     return layers if tensor is model.outputs[0] else None
-
-
-def _is_functional(model: keras.Model) -> bool:
-    # A subclass may do anything in its own `call`.
-    return type(model).__name__ == "Functional" and type(model).__module__.startswith("keras.")

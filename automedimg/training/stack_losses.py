@@ -26,6 +26,8 @@ def make_loss_slope(chosen: Mapping[str, Any]) -> LossSlope | None:
     if kind == "focal":
         gamma = np.float32(chosen["focal_gamma"])
         return lambda logits, targets, weights: focal(logits, targets, weights, gamma)
+    if kind == "binary_crossentropy":
+        return one_against_rest
     return None
 
 
@@ -59,6 +61,30 @@ def focal(
     share = weights / np.float32(len(logits))
     slope = (steep * share)[:, None] * (targets - shares)
     return float(-(power * log_right) @ share), slope.astype(np.float32, copy=False)
+
+
+def one_against_rest(logits: Floats, targets: Floats, weights: Floats) -> tuple[float, Floats]:
+    """Mean over the classes of the binary cross-entropy of each one's softmax probability.
+
+    With p the probabilities and j a wrong class, the derivative of -log(1 - p_j) by logit j is
+    p_j, and by another logit i it is -p_j p_i / (1 - p_j), in which p_i / (1 - p_j) is at most 1.
+    """
+    num, classes = logits.shape
+    log_yes = _log_softmax(logits)
+    shares = np.exp(log_yes)
+    # [n, j, i]: log p_i of all classes but j.
+    others = np.repeat(log_yes[:, None, :], classes, axis=1)
+    others[:, np.arange(classes), np.arange(classes)] = -np.inf
+    top = others.max(axis=2, keepdims=True)
+    log_no = top[:, :, 0] + np.log(np.exp(others - top).sum(axis=2))
+    wrong = 1.0 - targets
+    losses = -(targets * log_yes + wrong * log_no).mean(axis=1)
+    right = shares * targets.sum(axis=1, keepdims=True) - targets
+    ratios = np.exp(others - log_no[:, :, None])
+    pushed = np.matmul((wrong * shares)[:, None, :], ratios)[:, 0, :]
+    share = weights / np.float32(num * classes)
+    slope = (right + wrong * shares - pushed) * share[:, None]
+    return float(losses @ weights / np.float32(num)), slope.astype(np.float32, copy=False)
 
 
 def _log_softmax(logits: Floats) -> Floats:

@@ -93,7 +93,7 @@ class Adam(Update):
 
 
 class Momentum(Update):
-    """Stochastic gradient descent with Nesterov's momentum.
+    """Stochastic gradient descent with momentum, Nesterov's or the plain one; it may be 0.
 
     Source: Sutskever et al. (2013), On the importance of initialization and momentum, ICML.
     """
@@ -147,7 +147,7 @@ def make_update(optimizer: Any, size: int) -> Update | None:
     simple = simple and optimizer.global_clipnorm is None and not optimizer.use_ema
     kinds = {
         keras.optimizers.Adam: (Adam, not getattr(optimizer, "amsgrad", False)),
-        keras.optimizers.SGD: (Momentum, bool(getattr(optimizer, "momentum", 0))),
+        keras.optimizers.SGD: (Momentum, True),
         keras.optimizers.RMSprop: (
             RmsProp,
             not getattr(optimizer, "centered", False) and not getattr(optimizer, "momentum", 0),

@@ -12,8 +12,10 @@ import numpy as np
 
 from automedimg.contracts import FloatArray, IntArray, TrialSpec
 from automedimg.training.batches import Batches
+from automedimg.training.event_log import EventLog
 from automedimg.training.keeper import Keeper
 from automedimg.training.outcome import Ended, Fit, Objective, Progress, TrialFailureError
+from automedimg.training.rates import rate_factor
 from automedimg.training.talk import Talk
 
 
@@ -27,6 +29,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         talk: Hears of every epoch, and of every batch.
         deadline: When to stop at the latest, on the monotonic clock.
         keeper: Writes checkpoints; None writes none.
+        log: Of TensorBoard, begun; None writes none.
     """
 
     def __init__(
@@ -37,19 +40,21 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         talk: Talk,
         deadline: float | None,
         keeper: Keeper | None,
+        log: EventLog | None = None,
     ) -> None:
         super().__init__()
+        self._log = log
         self.fit, self._deadline, self._keeper = Fit(), deadline, keeper
         self._batches, self._objective, self._spec, self._talk = batches, objective, spec, talk
         self._start = time.monotonic()
-        self._peak_rate = 0.0
+        self._peak_rate = self._rate = 0.0
         self._weights: list[Any] = []
 
     def resume(self, progress: Progress) -> None:
         """Take a checkpoint's word for what was before.
 
-        Its seconds count as if they had just passed. The learning rate's cosine goes on along a
-        deadline's clock where it was; the deadline itself is of what is left.
+        Its seconds count as if they had just passed. A learning rate that falls along a deadline's
+        clock goes on where it was; the deadline itself is of what is left.
         """
         self.fit, self._weights = progress.fit, progress.best
         self._start = time.monotonic() - progress.fit_s
@@ -62,10 +67,9 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self._peak_rate = float(self.model.optimizer.learning_rate)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        """Draw the epoch's images, and lower the learning rate along a cosine.
+        """Draw the epoch's images, and set the learning rate that its schedule has for it.
 
-        The cosine ends with the last epoch or at the deadline, whichever comes first.
-        Source: Loshchilov & Hutter (2017), SGDR, ICLR, equation 5, without restarts.
+        What falls towards the end ends with the last epoch or at the deadline, whichever is first.
         """
         del logs
         self._batches.begin(epoch + 1)
@@ -73,8 +77,15 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         if self._deadline is not None:
             now = time.monotonic()
             progress = max(progress, (now - self._start) / max(self._deadline - self._start, 1e-3))
-        cosine = (1.0 + math.cos(math.pi * min(progress, 1.0))) / 2.0
-        self.model.optimizer.learning_rate = self._peak_rate * max(cosine, 0.01)
+        chosen = self._spec.fit
+        self._rate = self._peak_rate * rate_factor(
+            chosen.get("schedule", "cosine"),
+            progress,
+            self.fit.history,
+            maximize=self._objective.maximize,
+            patience=int(chosen.get("plateau_patience", 3)),
+        )
+        self.model.optimizer.learning_rate = self._rate
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Stop in the middle of an epoch if time is up; it is scored as it is."""
@@ -87,11 +98,12 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Score the epoch, remember it if it is the best, and ask whether to go on."""
-        loss = float((logs or {}).get("loss", math.nan))
         y_prob = self._objective.predict()
-        row = {**self._score(epoch + 1, loss, y_prob), "epochs": self._spec.epochs}
+        row = {**self._score(epoch + 1, logs or {}, y_prob), "epochs": self._spec.epochs}
         # An epoch that was cut short is none that an uninterrupted trial could go on from.
         whole = not self.model.stop_training
+        if self._log is not None:
+            self._log.add(row)
         decision = self._talk.epoch(row)
         if decision == "prune":
             self._stop("pruned")
@@ -108,20 +120,24 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         if self._weights:
             self.model.set_weights(self._weights)
 
-    def _score(self, epoch: int, loss: float, y_prob: FloatArray) -> dict[str, float]:
+    def _score(self, epoch: int, logs: Mapping[str, float], y_prob: FloatArray) -> dict[str, float]:
         """Append the epoch to the history, and remember it if it is the best; return its row."""
+        loss, labels = float(logs.get("loss", math.nan)), self._objective.labels
         if not (math.isfinite(loss) and np.isfinite(y_prob).all()):
             raise TrialFailureError(f"not a number: the loss diverged in epoch {epoch}")
-        value = float(self._objective.metric(self._objective.labels, y_prob))
+        value = float(self._objective.metric(labels, y_prob))
         if not math.isfinite(value):
             raise TrialFailureError(f"not a number: the metric in epoch {epoch}")
-        log_loss = _log_loss(self._objective.labels, y_prob)
+        log_loss = _log_loss(labels, y_prob)
         row = {
             "epoch": epoch,
             "seconds": round(time.monotonic() - self._start, 3),
             "loss": loss,
+            **({"accuracy": float(logs["accuracy"])} if "accuracy" in logs else {}),
             "value": value,
             "val_log_loss": log_loss,
+            "val_accuracy": float((y_prob.argmax(axis=1) == labels).mean()),
+            "learning_rate": self._rate,
         }
         best = self._objective.better(value, log_loss, self.fit)
         self.fit.history.append(row)

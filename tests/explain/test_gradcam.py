@@ -48,3 +48,24 @@ def test_other_models_are_refused(classifier):
 
     with pytest.raises(RunError, match="can't be explained"):
         GradCam(classifier, "no such layer")
+
+
+def test_one_logit_speaks_for_the_second_class_and_against_the_first(classifier):
+    """Brightness is the evidence of class 1; darkness, a negative weight, that of class 0."""
+    from automedimg.explain.gradcam import GradCam
+    from automedimg.training.network import complete_logits
+
+    keras = load_keras()
+    image = np.zeros((32, 32, 1), dtype=np.uint8)
+    image[4:12, 20:28] = 255
+    for weight, label in ((1.0, 1), (-1.0, 0)):
+        features = keras.Input((1,))
+        head = keras.Model(features, keras.layers.Dense(1)(features))
+        head.set_weights([np.array([[weight]]), np.zeros(1)])
+        backbone = classifier.layers[1]
+        entry = keras.Input((32, 32, 1))
+        logits = complete_logits(head, 2)(backbone(entry))
+        whole = keras.Model(entry, keras.layers.Softmax()(logits))
+        cam = GradCam(whole, "maps").explain(image, label)
+        assert cam[4:12, 20:28].mean() > 0.7
+        assert GradCam(whole, "maps").explain(image, 1 - label).max() == 0

@@ -53,6 +53,7 @@ def test_other_limits_need_a_word(run: automedimg.Run, change, named):
         ({"epochs": 2}, "epochs: then 1, now 2"),
         ({"strategy": "random"}, "strategy: then tpe, now random"),
         ({"fix": {"blocks": 2}}, "asked: then"),
+        ({"vary": ["schedule"]}, "asked: then"),
     ],
 )
 def test_other_settings_are_refused_even_so(run: automedimg.Run, change, named):

@@ -17,7 +17,7 @@ from automedimg.registry import Catalog
 from automedimg.search.narrowing import Wanted, build_space, default_choices
 from automedimg.search.space import SearchSpace
 from automedimg.search.weights import WeightStore
-from automedimg.training.parameters import fit_defaults
+from automedimg.training.parameters import UNVARIED, fit_defaults
 
 
 class Builder:
@@ -30,6 +30,7 @@ class Builder:
         self.preprocessings: tuple[str, ...] = ("stretch",)
         self.weights: str | None = None
         self.image_size: int | None = None
+        self.vary: tuple[str, ...] = ()
 
     def have(self, *weights: Any) -> None:
         for found in weights:
@@ -45,6 +46,7 @@ class Builder:
             self.preprocessings,
             image_size=self.image_size,
             weights=self.weights,
+            vary=self.vary,
         )
         return build_space(self.catalog, wanted, store, self.heard.append)
 
@@ -186,6 +188,13 @@ def test_a_qualified_name_is_fixed_there_only(build: Builder) -> None:
         ("hidden", True, True),
         ("batch_size", "64", 64),
         ("batch_size", 64, 64),
+        ("batch_size", "48", 48),
+        ("schedule", "plateau", "plateau"),
+        ("momentum", "0", 0.0),
+        ("nesterov", "false", False),
+        ("loss", "binary_crossentropy", "binary_crossentropy"),
+        ("changes", "flip + rotation:90", "flip+rotation:90"),
+        ("views", "8", 8),
         ("optimizer", "sgd", "sgd"),
         ("units", "2000", 2000),
         ("learning_rate", "1", 1.0),
@@ -209,14 +218,64 @@ def test_values_take_the_type_of_the_parameter(
         ("learning_rate", "fast", "expected a number"),
         ("learning_rate", "true", "expected a number"),
         ("optimizer", "adamw", "expected one of"),
-        ("batch_size", "48", "expected one of"),
+        ("batch_size", "0", "expected a whole number, 1 or more"),
+        ("batch_size", "1.5", "expected a whole number"),
+        ("schedule", "linear", "expected one of"),
+        ("loss", "hinge", "expected one of"),
+        ("momentum", "1", "expected a number from 0"),
+        ("plateau_patience", "0", "expected a whole number, 1 or more"),
+        ("changes", "flop", "expected some of flip, vertical_flip, rotation"),
     ],
 )
 def test_a_wrong_value_says_what_was_expected(
     build: Builder, name: str, given: Any, expected: str
 ) -> None:
-    with pytest.raises(ConfigurationError, match=f"`{name}`: got `{given}`, {expected}"):
+    with pytest.raises(ConfigurationError, match=f"`{name}`: got `{given}`.*, {expected}"):
         build("plain", **{name: given})
+
+
+def drawn(space: SearchSpace) -> set[str]:
+    """What 30 random trials ask Optuna for."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    found: set[str] = set()
+    for _ in range(30):
+        trial = study.ask()
+        space.choose(trial)
+        found |= set(trial.params)
+    return found
+
+
+def test_a_search_leaves_alone_what_it_is_not_told_to_vary(build: Builder) -> None:
+    space = build("plain")
+    assert not set(UNVARIED) & drawn(space)
+    assert not set(UNVARIED) & {parameter.name for parameter in space.parameters()}
+    choice = build("plain", optimizer="sgd").choose(optuna.create_study().ask())
+    assert (
+        choice.fit | {"schedule": "cosine", "momentum": 0.9, "nesterov": True, "changes": "all"}
+        == choice.fit
+    )
+    assert "plateau_patience" not in choice.fit
+    assert not set(UNVARIED) & set(choice.params)
+    assert space.describe()["schedule"] == "fixed at cosine"
+
+
+def test_what_is_to_be_varied_is_searched(build: Builder) -> None:
+    build.vary = ("schedule", "plateau_patience", "momentum")
+    space = build("plain")
+    searched = {parameter.name for parameter in space.parameters()}
+    assert {"schedule", "plateau_patience", "momentum"} <= drawn(space)
+    assert searched & set(UNVARIED) == drawn(space) & set(UNVARIED) == set(build.vary)
+    build.vary = ("changes", "loss", "shedule")
+    with pytest.raises(ConfigurationError, match="can't vary `loss`, `shedule`"):
+        build("plain")
+
+
+def test_what_is_fixed_is_fixed_whatever_is_to_be_varied(build: Builder) -> None:
+    build.vary = ("schedule",)
+    space = build("plain", schedule="plateau", plateau_patience=2)
+    choice = space.choose(optuna.create_study().ask())
+    assert (choice.fit["schedule"], choice.fit["plateau_patience"]) == ("plateau", 2)
+    assert choice.params["schedule"] == "plateau"
 
 
 @pytest.mark.parametrize("given", ["NaN", "Infinity", float("nan")])

@@ -242,6 +242,11 @@ class OneLogit(Linear):
         return super().top(x, 1)
 
 
+class OneLogitOfTwo(Linear):
+    def top(self, x, num_classes):
+        return super().top(x, 1 if num_classes == 2 else num_classes)
+
+
 class NoWeights(Linear):
     def build(self, num_features, num_classes, values):
         features = keras.Input((num_features,))
@@ -270,6 +275,10 @@ class OddSpace(Linear):
 
 def test_a_sound_head_passes(failing):
     assert failing(heads=[HeadSpec("it", "It", Linear)]) == {}
+
+
+def test_one_logit_is_enough_for_two_classes(failing):
+    assert failing(heads=[HeadSpec("it", "It", OneLogitOfTwo)]) == {}
 
 
 @pytest.mark.parametrize(

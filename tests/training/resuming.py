@@ -47,6 +47,25 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "scratch-rmsprop-undersample": {"fit": {"optimizer": "rmsprop", "sampling": "undersample"}},
     "scratch-accumulate": {"accumulate": 3},
     "frozen": {"train": "frozen"},
+    # So coarse a learning rate that the metric stands still, and the rate is halved.
+    "frozen-plateau": {
+        "train": "frozen",
+        "fit": {
+            "schedule": "plateau",
+            "plateau_patience": 1,
+            "optimizer": "sgd",
+            "momentum": 0.9,
+            "nesterov": False,
+            "learning_rate": 1.0,
+        },
+    },
+    "scratch-exponential": {
+        "fit": {
+            "schedule": "exponential",
+            "changes": "flip+rotation:90+shear",
+            "loss": "binary_crossentropy",
+        }
+    },
     "finetune": {"train": "finetune", "fit": {"unfreeze": 0.5}},
     "finetune-mobilenet": {"train": "finetune", **MOBILE, "fit": {"unfreeze": 0.2}},
 }

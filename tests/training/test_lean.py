@@ -90,13 +90,33 @@ def train_both(keras, head, fit, epochs=3):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
-@pytest.mark.parametrize("loss", ["crossentropy", "focal"])
+@pytest.mark.parametrize("loss", ["crossentropy", "focal", "binary_crossentropy"])
 def test_training_comes_to_what_keras_comes_to(keras, optimizer, loss):
     head = make_head(keras, layers=2, activation="silu")
     lean, kerass, leans = train_both(keras, head, fit_values(optimizer, loss))
     np.testing.assert_allclose(leans, kerass, rtol=1e-4)
     for own, theirs in zip(lean.get_weights(), head.get_weights(), strict=True):
         np.testing.assert_allclose(own, theirs, atol=2e-5)
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+@pytest.mark.parametrize("momentum", [0.9, 0.5, 0.0])
+def test_momentum_of_either_kind_is_keras_s(keras, momentum, nesterov):
+    head = make_head(keras, layers=2)
+    fit = {**fit_values("sgd"), "momentum": momentum, "nesterov": nesterov, "weight_decay": 0.0}
+    lean, kerass, leans = train_both(keras, head, {**fit, "learning_rate": 0.05})
+    np.testing.assert_allclose(leans, kerass, rtol=1e-4)
+    for own, theirs in zip(lean.get_weights(), head.get_weights(), strict=True):
+        np.testing.assert_allclose(own, theirs, atol=2e-5)
+
+
+def test_momentum_and_its_kind_make_a_difference(keras):
+    from automedimg.training.optimizers import make_optimizer
+
+    plain = make_optimizer({**fit_values("sgd"), "momentum": 0.5, "nesterov": False})
+    assert (plain.momentum, plain.nesterov) == (0.5, False)
+    usual = make_optimizer(fit_values("sgd"))
+    assert (usual.momentum, usual.nesterov) == (0.9, True)
 
 
 @pytest.mark.parametrize("activation", ["linear", "relu", "tanh", "sigmoid", "silu", "elu"])
@@ -195,7 +215,6 @@ def test_optimizers_that_do_more_are_left_to_keras(keras):
         optimizers.Adam(amsgrad=True),
         optimizers.Adam(clipnorm=1.0),
         optimizers.RMSprop(centered=True),
-        optimizers.SGD(),
         optimizers.Nadam(),
         optimizers.SGD(momentum=0.9, use_ema=True),
     ):

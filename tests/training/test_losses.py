@@ -118,5 +118,64 @@ def test_a_trial_makes_the_loss_that_it_chose(keras: Any) -> None:
     targets, logits = np.eye(2, dtype=np.float32), np.zeros((2, 2), dtype=np.float32)
     for plain in ({}, {"loss": "crossentropy"}):
         assert float(make_loss(plain)(targets, logits)) == pytest.approx(np.log(2), rel=1e-6)
-    with pytest.raises(ConfigurationError, match="unknown loss `hinge`; expected crossentropy"):
+    with pytest.raises(
+        ConfigurationError, match="unknown loss `hinge`; expected one of crossentropy, focal"
+    ):
         make_loss({"loss": "hinge"})
+
+
+def one_against_rest(labels: Any, logits: Floats) -> Floats:
+    """Binary cross-entropy of each class's softmax probability, as Keras takes probabilities."""
+    powers = np.exp(logits)
+    shares = powers / powers.sum(axis=1, keepdims=True)
+    targets = np.eye(logits.shape[1])[labels]
+    return -(targets * np.log(shares) + (1 - targets) * np.log(1 - shares)).mean(axis=1)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 6])
+def test_binary_cross_entropy_asks_of_each_class(keras: Any, classes: int) -> None:
+    from automedimg.training.losses import make_loss
+
+    rng = np.random.default_rng(4)
+    logits, labels = rng.normal(0, 2, (30, classes)), rng.integers(0, classes, 30)
+    targets = np.eye(classes, dtype=np.float32)[labels]
+    loss = make_loss({"loss": "binary_crossentropy"})
+    found = float(loss(targets, logits.astype(np.float32)))
+    assert found == pytest.approx(one_against_rest(labels, logits).mean(), rel=1e-4)
+    plain = float(make_loss({})(targets, logits.astype(np.float32)))
+    assert (found == pytest.approx(plain, rel=1e-5)) == (classes == 2)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_the_slopes_of_binary_cross_entropy_are_its_derivatives(classes: int) -> None:
+    from automedimg.training.stack_losses import make_loss_slope
+
+    rng = np.random.default_rng(5)
+    logits, labels = rng.normal(0, 2, (7, classes)), rng.integers(0, classes, 7)
+    weights = rng.uniform(0.5, 2, 7)
+    slope_of = make_loss_slope({"loss": "binary_crossentropy"})
+    assert slope_of is not None
+    targets = np.eye(classes, dtype=np.float32)[labels]
+    loss, slope = slope_of(logits.astype(np.float32), targets, weights.astype(np.float32))
+    assert loss == pytest.approx((one_against_rest(labels, logits) * weights).mean(), rel=1e-5)
+    expected = np.zeros_like(logits)
+    for place in np.ndindex(logits.shape):
+        step = np.zeros_like(logits)
+        step[place] = 1e-5
+        ends = [one_against_rest(labels, logits + sign * step) @ weights for sign in (1, -1)]
+        expected[place] = (ends[0] - ends[1]) / 2e-5 / len(logits)
+    np.testing.assert_allclose(slope, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_binary_cross_entropy_overflows_nowhere(keras: Any) -> None:
+    from automedimg.training.losses import make_loss
+    from automedimg.training.stack_losses import make_loss_slope
+
+    logits = np.array([[300.0, 0.0, -300.0], [300.0, 0.0, -300.0]], dtype=np.float32)
+    targets = np.eye(3, dtype=np.float32)[[0, 2]]
+    slope_of = make_loss_slope({"loss": "binary_crossentropy"})
+    assert slope_of is not None
+    loss, slope = slope_of(logits, targets, np.ones(2, np.float32))
+    assert loss == pytest.approx(float(make_loss({"loss": "binary_crossentropy"})(targets, logits)))
+    assert np.isfinite(slope).all()
+    assert slope[1] == pytest.approx([1 / 3, -1 / 6, -1 / 6], abs=0.2)

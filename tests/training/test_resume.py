@@ -44,12 +44,19 @@ def whole(context: RunContext, tmp_path_factory: pytest.TempPathFactory) -> Iter
     yield find
 
 
+def test_a_plateau_has_halved_the_learning_rate_before_the_cut_and_after_it(whole: Any) -> None:
+    rates = [float(row["learning_rate"]) for row in whole("frozen-plateau")["history"]]
+    assert rates[2] < rates[0]
+    assert rates[4] < rates[2]
+
+
 def cut(context: RunContext, folder: Path, line: Line, case: str = "scratch", **rest: Any) -> None:
     with pytest.raises(CutOffError):
         run(context, make_spec(folder, case, **rest), line)
 
 
 SLOW = (
+    "scratch-exponential",
     "scratch-rmsprop-undersample",
     "scratch-sgd-oversample",
     "scratch-accumulate",
@@ -229,7 +236,8 @@ def test_with_a_time_limit_the_learning_rate_goes_on_along_the_clock(
     monkeypatch.setattr(watch, "time", SimpleNamespace(monotonic=lambda: 1000.0))
     batches: Any = SimpleNamespace(begin=lambda epoch: None)
     spec = make_spec(Path(context.rows).parent, epochs=100)
-    led = watch.Watch(batches, None, spec, Line(), 1060.0, None)  # type: ignore[arg-type]
+    objective: Any = SimpleNamespace(maximize=True)
+    led = watch.Watch(batches, objective, spec, Line(), 1060.0, None)
     led.resume(Progress(Fit([{}], 1, np.empty((0, 0))), [], fit_s=60.0, trial_s=70.0))
     led.set_model(SimpleNamespace(optimizer=SimpleNamespace(learning_rate=0.5)))
     led.on_train_begin()
@@ -269,3 +277,23 @@ def test_a_full_disk_costs_the_checkpoints_only(
     assert os.strerror(number) in said
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["history.csv", "model.keras", "predictions.npz"]
+
+
+@pytest.mark.parametrize("train", ["frozen", pytest.param("scratch", marks=pytest.mark.slow)])
+def test_what_is_noted_on_request_is_noted_once_and_changes_nothing(
+    context: RunContext, whole: Any, tmp_path: Path, train: str
+) -> None:
+    """Training accuracy and TensorBoard's logs, with a cut in between."""
+    pytest.importorskip("tensorboard")
+    from test_event_log import read
+
+    more = {"score_train": True, "tensorboard": True}
+    cut(context, tmp_path, Line(cut_at=3, cut_after=2), train, **more)
+    found = run(context, make_spec(tmp_path, train, **more))
+    accuracies = [float(row.pop("accuracy")) for row in found["history"]]
+    assert all(0 < accuracy <= 1 for accuracy in accuracies)
+    assert found == whole(train)
+    logged = read(tmp_path / "tensorboard")
+    assert [step for step, _ in logged["train/accuracy"]] == [1, 2, 3, 4, 5]
+    assert [value for _, value in logged["train/accuracy"]] == accuracies
+    assert len(logged) == 6
