@@ -459,7 +459,7 @@ def paper(
             for `search`.
         out: Folder of everything; None makes ``runs/paper-<name>``, with ``-sample`` at its end
             for synthetic images.
-        only: Models to run; empty takes all.
+        only: Models to run, or single settings of them as a dry run names them; empty takes all.
         protocols: Ways to split; empty takes the protocol's own.
         epochs: Most epochs; those of all models are scaled, so that the largest number is this.
         image_size: Largest image; all are scaled likewise.

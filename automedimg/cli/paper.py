@@ -17,7 +17,9 @@ from automedimg.cli.options import Assignment, Devices, Memory, Names, as_mappin
 @click.option("--sample", is_flag=True, help="Use synthetic images, and small settings.")
 @click.option("--out", metavar="DIR", help="Folder; one that exists is continued.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be run.")
-@click.option("--only", type=Names(), default=(), help="Models to run: a,b")
+@click.option(
+    "--only", type=Names(), default=(), help="Models, or single settings of them, to run: a,b"
+)
 @click.option(
     "--protocol", "protocols", type=Names(), default=(), help="Ways to split: random,grouped"
 )

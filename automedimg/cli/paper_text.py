@@ -34,14 +34,10 @@ def show_plan(console: Console, plan: Mapping[str, Any]) -> None:
         soft_wrap=True,
     )
     _say_reductions(console, plan)
-    table = _table("model", "network", "size", "epochs", "parameters", "trainable", "in the paper")
+    table = _table("model", "pixels", "epochs", "parameters", "trainable", "in the paper")
     for each in plan["models"]:
-        network = f"{each['backbone']} + {each['head']}, {each['train']}"
-        if each["void"]:
-            network += f" [loud]({escape(each['void'])})[/]"
         table.add_row(
             f"[name]{escape(each['name'])}[/]",
-            network,
             f"{each['image_size']} x {each['channels']}",
             str(each["epochs"] or ""),
             "searched" if each["search"] else _count(each["parameters"]),
@@ -49,6 +45,8 @@ def show_plan(console: Console, plan: Mapping[str, Any]) -> None:
             _count(each["published_parameters"] or each["published_trainable_parameters"]),
         )
     console.print(table)
+    for why in dict.fromkeys(each["void"] for each in plan["models"] if each["void"]):
+        console.print(f"[loud]VOID[/] where it is needed: {escape(why)}", soft_wrap=True)
     console.print("[dim]--json says every setting.[/]")
 
 

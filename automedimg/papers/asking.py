@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution
 from automedimg.contracts import PRETRAINED_MODES, Backbone
 from automedimg.errors import AutomedimgError, ConfigurationError
 from automedimg.papers.plan import Arm, Job
-from automedimg.papers.protocol import Search
+from automedimg.papers.protocol import Protocol, Search
 from automedimg.papers.request import PaperRequest
 from automedimg.registry import Catalog
 from automedimg.search.narrowing import Wanted, build_space, default_choices
@@ -37,13 +37,13 @@ class Chosen:
 
 
 def search_request(
-    job: Job, task: str, request: PaperRequest, folder: Path, *, void: bool
+    job: Job, protocol: Protocol, request: PaperRequest, folder: Path, *, void: bool
 ) -> SearchRequest:
     """The request of a run, as `automedimg.search` would make it.
 
     Args:
         job: The run.
-        task: Of the paper.
+        protocol: Of the paper.
         request: For the whole paper.
         folder: Of the paper.
         void: Whether its weights can't be had: it goes on with random ones.
@@ -52,7 +52,7 @@ def search_request(
     search = settings.search or Search(trials=1)
     return SearchRequest(
         out=folder / job.folder,
-        task=task,
+        task=protocol.task,
         data=request.data,
         sample=request.sample,
         options=dict(settings.options),
@@ -73,6 +73,8 @@ def search_request(
         epochs=settings.epochs or 40,
         epoch_patience=settings.epoch_patience or 8,
         weights=RANDOM if void else settings.weights,
+        score_train="training" in protocol.show,
+        tensorboard=protocol.tensorboard,
         weights_dir=request.weights_dir,
         cache_dir=request.cache_dir,
         download=request.download,
@@ -129,6 +131,7 @@ def choose(arm: Arm, catalog: Catalog) -> Chosen:
         () if settings.head is None else (settings.head,),
         fixed_values(arm),
         (settings.preprocessing or "stretch",),
+        image_size=settings.image_size,
         weights=RANDOM,
     )
     space = build_space(catalog, wanted, WeightStore((), download=False), lambda _: None)

@@ -121,6 +121,8 @@ def _epochs(outcomes: Sequence[Outcome]) -> Rows:
                 "loss": line.loss,
                 "value": line.value,
                 "val_log_loss": line.val_log_loss,
+                "accuracy": line.accuracy,
+                "val_accuracy": line.val_accuracy,
             }
 
 

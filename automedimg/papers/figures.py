@@ -90,14 +90,24 @@ def learning_drawings(group: Group, metric: str) -> list[Drawing]:
     folds = [fold for fold in group.folds if fold.history]
     if not folds:
         return []
-    losses, values = [], []
+    losses: list[Line] = []
+    values: list[Line] = []
+    accuracies: list[Line] = []
     for number, fold in enumerate(folds):
         named = f"fold {fold.job.fold}, " if fold.job.fold else ""
         losses.append(Line(f"{named}training", f"{_style(number)} second", _points(fold, "loss")))
         losses.append(Line(f"{named}validation", _style(number), _points(fold, "val_log_loss")))
         values.append(Line(f"{named}validation", _style(number), _points(fold, "value")))
+        accuracies.append(
+            Line(f"{named}training", f"{_style(number)} second", _points(fold, "accuracy"))
+        )
+        accuracies.append(Line(f"{named}validation", _style(number), _points(fold, "val_accuracy")))
     about = f"{group.arm.label}, {group.protocol} split"
-    drawn = [_by_epoch(losses, "Log loss", about), _by_epoch(values, metric, about)]
+    drawn = [_by_epoch(losses, "Log loss", about)]
+    if any(line.points for line in accuracies):
+        drawn.append(_by_epoch(accuracies, "Accuracy", about))
+    if metric != "Accuracy" or len(drawn) < 2:
+        drawn.append(_by_epoch(values, metric, about))
     return [drawing for drawing in drawn if drawing is not None]
 
 

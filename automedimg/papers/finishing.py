@@ -72,17 +72,14 @@ class Finisher:
         return results
 
     def _inspect(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """Look at one model of each arm; at all of them where training scores are wanted."""
-        training = "training" in self._plan.protocol.show
+        """Look at one model of each arm: the others are of one build."""
         self._emit(StageStarted("looking at the models", len(outcomes)))
         known: dict[str, dict[str, Any]] = {}
         found = []
         for number, outcome in enumerate(outcomes, start=1):
             arm = outcome.job.arm
-            if training or arm.name not in known:
-                known[arm.name] = inspect(
-                    outcome, self._runner.material, self._metrics, training=training
-                )
+            if arm.name not in known:
+                known[arm.name] = inspect(outcome, self._runner.material)
             found.append(replace(outcome, insight=known[arm.name]))
             self._emit(StageAdvanced(number))
         return found

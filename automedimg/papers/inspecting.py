@@ -1,26 +1,22 @@
-"""What only the saved models can tell: parameters, speed, training scores, where they look."""
+"""What only the saved models can tell: parameters, speed, where they look."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from automedimg.contracts import Metric
 from automedimg.data import files
 from automedimg.data.levels import grey_levels
-from automedimg.data.splits import TRAIN
 from automedimg.errors import RunError
-from automedimg.evaluation.scores import validation_scores
 from automedimg.papers.counting import counts_of
 from automedimg.papers.material import Material, Pixels
 from automedimg.papers.outcomes import Outcome
-from automedimg.search.record import ROWS
 from automedimg.training.backend import load_keras
 
 INSIGHT = "insight.json"
@@ -28,28 +24,19 @@ WARM_UP = 64
 """Images that are predicted before the clock is started: the first batch compiles."""
 
 
-def inspect(
-    outcome: Outcome,
-    material: Material,
-    metrics: Mapping[str, Metric],
-    *,
-    training: bool,
-) -> dict[str, Any]:
+def inspect(outcome: Outcome, material: Material) -> dict[str, Any]:
     """Look at the chosen model of a run, once: what is found is kept beside it.
 
     Args:
         outcome: Of the run.
         material: Gives the images that it was trained on.
-        metrics: For the training scores.
-        training: Whether to score the training side, too.
     Returns:
-        ``trial``, ``parameters``, ``trainable_parameters``, ``predict_s`` (seconds for the test
-        images, on this machine, the model loaded and warm) and ``train`` (scores, or None).
+        ``trial``, ``parameters``, ``trainable_parameters`` and ``predict_s``: seconds for the test
+        images, on this machine, the model loaded and warm.
     """
     path = outcome.folder / INSIGHT
     known = files.read_json(path) if path.is_file() else {}
-    same = known.get("trial") == outcome.best["trial"]
-    if same and (known.get("train") is not None or not training):
+    if known.get("trial") == outcome.best["trial"]:
         return dict(known)
     # TensorFlow complains of a function traced for each model, which is what is wanted.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -57,7 +44,6 @@ def inspect(
     images = material.pixels(outcome.job.arm.settings)
     found = {"trial": outcome.best["trial"], **_counted(model, outcome)}
     found["predict_s"] = _predict_s(model, images, outcome)
-    found["train"] = _training_scores(model, images, outcome, metrics) if training else None
     files.write_json(path, found)
     load_keras().backend.clear_session()
     return found
@@ -94,18 +80,6 @@ def _predict_s(model: Any, images: Pixels, outcome: Outcome) -> float:
     start = time.perf_counter()
     predict_rows(model, images, rows)
     return round(time.perf_counter() - start, 4)
-
-
-def _training_scores(
-    model: Any, images: Pixels, outcome: Outcome, metrics: Mapping[str, Metric]
-) -> dict[str, float]:
-    from automedimg.training.batches import predict_rows
-
-    with np.load(outcome.folder / ROWS, allow_pickle=False) as table:
-        inside = table["split"] == TRAIN
-        rows, labels = table["row"][inside], table["label"][inside]
-    y_prob = predict_rows(model, images, rows).astype(np.float64)
-    return validation_scores(metrics, labels, y_prob)
 
 
 def pick_examples(outcomes: Sequence[Outcome]) -> dict[str, int]:

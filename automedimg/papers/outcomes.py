@@ -54,7 +54,7 @@ class Outcome:
         history: Of the chosen trial, epoch by epoch.
         trials: Finished trials.
         seconds: Of the whole run.
-        insight: What `inspecting` found: parameters, seconds of prediction, training scores.
+        insight: What `inspecting` found: parameters, seconds of prediction.
     """
 
     job: Job
@@ -73,7 +73,7 @@ class Outcome:
     def side(self, name: str) -> Mapping[str, float]:
         """Scores on a side of the split; those of training only where they were wanted."""
         if name == "train":
-            return self.insight.get("train") or {}
+            return self.result.get("train") or {}
         return (self.validation if name == "validation" else self.test).scores
 
 

@@ -98,6 +98,7 @@ def _protocol(top: Table, name: str, text: str) -> Protocol:
         sample=_settings_table(sample),
         sample_folds=sample_folds,
         scores=top.names("scores") or SCORES,
+        tensorboard=_flag(top, "tensorboard"),
         text=text,
     )
 

@@ -120,11 +120,11 @@ def make_plan(protocol: Protocol, request: PaperRequest) -> Plan:
     Raises:
         ConfigurationError: a model, a way to split or a network that is named is not there.
     """
-    _check(protocol, request)
-    said: list[str] = []
     arms = [arm for model in protocol.models for arm in _arms_of(protocol, model)]
+    _check(protocol, arms, request)
+    said: list[str] = []
     if request.only:
-        arms = [arm for arm in arms if arm.model.name in request.only]
+        arms = [arm for arm in arms if {arm.name, arm.model.name} & set(request.only)]
         said.append(f"models: only {', '.join(request.only)}")
     protocols = [p for p in protocol.split.protocols if p in (request.protocols or (p,))]
     if len(protocols) < len(protocol.split.protocols):
@@ -173,9 +173,11 @@ def _words(axis: Axis, step: Step) -> str:
     return f"{axis.label} {step.label}" if step.name == f"{axis.name}-{step.label}" else step.name
 
 
-def _check(protocol: Protocol, request: PaperRequest) -> None:
+def _check(protocol: Protocol, arms: Sequence[Arm], request: PaperRequest) -> None:
     request.check()
-    problems = _strange("model", request.only, [model.name for model in protocol.models])
+    models = [model.name for model in protocol.models]
+    steps = {arm.name for arm in arms}
+    problems = _strange("model", [name for name in request.only if name not in steps], models)
     problems += _strange("split", request.protocols, protocol.split.protocols)
     networks = {(m.settings.over(protocol.settings)).backbone or "" for m in protocol.models}
     problems += _strange("backbone", request.instead, sorted(networks))

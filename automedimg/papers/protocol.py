@@ -215,6 +215,7 @@ class Protocol:
         sample: Goes before everything where the images are synthetic: small and quick.
         sample_folds: Folds there; None keeps the number.
         scores: Metrics that the tables show, in order.
+        tensorboard: Whether each trial writes logs for TensorBoard.
         text: The file's own text: two runs are of one protocol if it is the same.
     """
 
@@ -237,6 +238,7 @@ class Protocol:
     sample: Settings = field(default_factory=Settings)
     sample_folds: int | None = None
     scores: tuple[str, ...] = SCORES
+    tensorboard: bool = False
     text: str = ""
 
     def model(self, name: str) -> Model:

@@ -144,9 +144,7 @@ class Runner:
 
     def _run(self, job: Job, workers: Workers, place: str) -> None:
         void = job.arm.name in self.void
-        request = search_request(
-            job, self._plan.protocol.task, self._request, self.folder, void=void
-        )
+        request = search_request(job, self._plan.protocol, self._request, self.folder, void=void)
         try:
             run = self._search(request, workers.get())
         except BaseException as error:

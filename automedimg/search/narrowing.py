@@ -218,9 +218,7 @@ def _fixed(space: SearchSpace, fix: Mapping[str, Any]) -> dict[str, Any]:
             try:
                 read = FIXABLE.get(ledger)
                 fixed[ledger] = (
-                    read(value)
-                    if read
-                    else _typed(value, known[ledger], _acceptor(space, ledger))
+                    read(value) if read else _typed(value, known[ledger], _acceptor(space, ledger))
                 )
             except ValueError as error:
                 problems.append(f"`{name}`: {error}")
