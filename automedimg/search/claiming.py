@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from automedimg.data import files
 from automedimg.errors import AutomedimgError, RunError
 from automedimg.search import record
@@ -15,6 +17,9 @@ from automedimg.search.urls import redacted
 
 LEADER_S = 1800.0
 """Seconds that a process which joins a search waits for it to begin."""
+
+TRY_S = 5.0
+"""Seconds between two attempts to take the lead."""
 
 
 class Claim:
@@ -30,6 +35,8 @@ class Claim:
     def __init__(self, folder: Path, storage: str | None) -> None:
         self._folder, self._storage = folder, storage
         self.leads, self._made_parent = True, False
+        self._inherited: filelock.BaseFileLock | None = None
+        self._tried = float("-inf")
 
     def earlier(self) -> dict[str, Any] | None:
         """What `run.json` says, if this continues a run."""
@@ -65,6 +72,39 @@ class Claim:
                 if self.leads:
                     self._clear_if_empty()
                 raise
+            finally:
+                self._let_go()
+
+    def take_lead(self, *, at_once: bool = False) -> bool:
+        """Become the process that leads, if the one that did has left the search unfinished.
+
+        The system frees the lock of a process that dies; one that is stopped or hangs keeps it.
+
+        Args:
+            at_once: Whether to try though the last attempt was a moment ago.
+        Returns:
+            Whether this process leads by now.
+        """
+        now = time.monotonic()
+        if self.leads or (now - self._tried < TRY_S and not at_once):
+            return self.leads
+        self._tried = now
+        self._inherited = record.try_to_hold(self._folder)
+        if self._inherited is not None and not self._is_unfinished():
+            self._let_go()
+        self.leads = self._inherited is not None
+        return self.leads
+
+    def _is_unfinished(self) -> bool:
+        """Whether the last session was cut off before its verdict, or interrupted."""
+        before = self.earlier()
+        last = before["sessions"][-1] if before and before["sessions"] else {}
+        return not last.get("ended") or last["stopped_by"] == "interrupted"
+
+    def _let_go(self) -> None:
+        if self._inherited is not None:
+            record.release(self._folder, self._inherited)
+            self._inherited = None
 
     def _clear_if_empty(self) -> None:
         if not {path.name for path in self._folder.iterdir()} <= record.LOCK_FILES:

@@ -13,6 +13,7 @@ FILE = "decisions.jsonl"
 
 Kind = Literal[
     "begin",
+    "lead",
     "advise",
     "propose",
     "resume",

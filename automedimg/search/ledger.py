@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -30,6 +31,10 @@ _STATES = {
     TrialState.FAIL: "failed",
 }
 _TOLD = {state: told for told, state in _STATES.items()}
+
+CONNECT_ATTEMPTS = 5
+MADE_TWICE = ("already exists", "duplicate", "unique constraint")
+"""What servers say where two processes make the same table at once."""
 
 SURPLUS = "surplus"
 """Mark of a trial that two processes asked for at once and that was one too many."""
@@ -260,11 +265,24 @@ def quieten_optuna() -> None:
     optuna.logging.set_verbosity(logging.WARNING)
 
 
+def _connect(url: str) -> BaseStorage:
+    """Connect to a server, whose tables another process may be making at this moment."""
+    for attempt in range(1, CONNECT_ATTEMPTS):
+        try:
+            return optuna.storages.RDBStorage(url)
+        # The drivers' exceptions have no common base; their words tell.
+        except Exception as error:
+            if not any(sign in str(error).lower() for sign in MADE_TWICE):
+                raise
+            time.sleep(0.5 * attempt)
+    return optuna.storages.RDBStorage(url)
+
+
 def _storage(folder: Path, url: str | None) -> BaseStorage:
     if url is None:
         return JournalStorage(JournalFileBackend(str(folder / FILE)))
     try:
-        return optuna.storages.RDBStorage(url)
+        return _connect(url)
     except ImportError as error:
         raise ConfigurationError(
             f"the storage `{redacted(url)}` needs a database driver: {error}",

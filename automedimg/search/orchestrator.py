@@ -36,6 +36,8 @@ from automedimg.search.proposing import Proposer
 from automedimg.search.space import SearchSpace
 from automedimg.search.stopping import Clock, Stop, reason_to_stop
 from automedimg.search.thrift import Thrift
+from automedimg.training.checkpoint import FILE as CHECKPOINT
+from automedimg.training.checkpoint import seconds_in
 
 POLL_S = 0.5
 
@@ -74,6 +76,8 @@ class Orchestrator:
         decisions: The log.
         leads: Whether trials that were left running are this process's to go on with. Of several
             that share a ledger, one leads.
+        take_lead: Where it doesn't: tries to take the place of the process that did, and returns
+            whether it has.
         thrift: Advises which components to try next; None leaves that to the strategy, too.
     """
 
@@ -89,6 +93,7 @@ class Orchestrator:
         decisions: Decisions,
         *,
         leads: bool = True,
+        take_lead: Callable[[], bool] = lambda: False,
         thrift: Thrift | None = None,
     ) -> None:
         self._thrift = thrift
@@ -101,6 +106,7 @@ class Orchestrator:
         ledger.study.sampler = Proposer(strategy.sampler, plan.seed)
         ledger.study.pruner = strategy.pruner()
         self._leads, self._presence = leads, Presence(ledger.study) if ledger.shared else None
+        self._take_lead = take_lead
         self._orphans: deque[FrozenTrial] = deque()
         self._already = len(ledger.finished)
         if leads:
@@ -147,6 +153,10 @@ class Orchestrator:
         if self._presence is None:
             return
         self._presence.beat()
+        if not self._leads and self._take_lead():
+            self._leads = True
+            self._decisions.log("lead", why="the process that led this search is gone")
+            self._begin()
         if self._leads and not self._orphans:
             mine = {running.trial.number for running in self._running.values()}
             left = self._presence.orphans(self._ledger.unfinished())
@@ -262,7 +272,7 @@ class Orchestrator:
             choice,
             self._space,
             epochs=epochs,
-            limit_s=self._limit(),
+            limit_s=self._limit(trial.number),
             accumulate=trial.user_attrs.get("accumulate", 1),
         )
         models.trial_folder(self._plan.folder, trial.number).mkdir(parents=True, exist_ok=True)
@@ -287,8 +297,11 @@ class Orchestrator:
         running.started = None
         self._running[self._executor.submit(running.spec)] = running
 
-    def _limit(self) -> float | None:
+    def _limit(self, number: int) -> float | None:
+        """Seconds that a trial may take from now on; what its checkpoint rests on counts."""
         limits = [self._plan.trial_time_s, self._clock.left()]
+        if limits[0] is not None:
+            limits[0] -= seconds_in(models.trial_folder(self._plan.folder, number) / CHECKPOINT)
         known = [limit for limit in limits if limit is not None]
         return max(1.0, min(known)) if known else None
 
@@ -371,7 +384,7 @@ class Orchestrator:
             )
         if self._stop is None and message.kind == "lost" and self._survives(running):
             self._decisions.log("retry", number, why=reason)
-            self._submit(running)
+            self._again(running)
             return
         if self._stop is None and cause == "memory" and running.spec.accumulate == 1:
             self._halve(running, reason)
@@ -396,14 +409,19 @@ class Orchestrator:
 
     def _halve(self, running: _Running, reason: str) -> None:
         """Run a trial once more, half a batch at a time; the effective batch stays."""
-        trial, spec = running.trial, running.spec
+        trial = running.trial
         trial.set_user_attr("accumulate", 2)
         self._decisions.log("retry", trial.number, why=reason, accumulate=2)
         self._emit(Notice(f"trial {trial.number} ran out of memory: again with half the batch"))
-        fields = {**spec.to_json(), "accumulate": 2, "time_limit_s": self._limit()}
-        self._submit(
-            _Running(trial, TrialSpec.from_json(fields), running.known_epoch, time.monotonic())
-        )
+        # It is of no use to half a batch.
+        (models.trial_folder(self._plan.folder, trial.number) / CHECKPOINT).unlink(missing_ok=True)
+        self._again(running, accumulate=2)
+
+    def _again(self, running: _Running, **changes: Any) -> None:
+        """Submit a trial once more, with the time that is left of its own."""
+        limit = {"time_limit_s": self._limit(running.trial.number)}
+        spec = TrialSpec.from_json({**running.spec.to_json(), **limit, **changes})
+        self._submit(_Running(running.trial, spec, running.known_epoch, time.monotonic()))
 
     def _record(self, running: _Running, data: dict[str, Any]) -> None:
         if data["state"] != "failed" and not is_finite(data):

@@ -27,7 +27,8 @@ from automedimg.search.space import SearchSpace
 from automedimg.search.urls import redacted
 from automedimg.version import RUN_FORMAT, __version__
 
-LOCK_FILES = {".lock", ".holder"}
+LOCK, NOTE = ".lock", ".holder"
+LOCK_FILES = {LOCK, NOTE}
 ROWS = "rows.npz"
 TABLES = {"splits.csv", "audit.json", ROWS}
 """What is there before `run.json` is."""
@@ -52,26 +53,44 @@ def hold(folder: Path, *, shared: bool = False) -> Iterator[bool]:
     Raises:
         RunError: another process holds it, and it can't be joined.
     """
-    note = folder / ".holder"
-    lock = filelock.FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        if shared:
-            yield False
-            return
+    lock = try_to_hold(folder)
+    if lock is None and shared:
+        yield False
+        return
+    if lock is None:
+        note = folder / NOTE
         holder = note.read_text(encoding="utf-8") if note.is_file() else "another process"
         raise RunError(
             f"`{folder}` is in use by {holder}",
             "wait for it, or choose another `--out`; several processes can work on one search "
             "that keeps its ledger on a server, see `--storage`",
-        ) from error
+        )
     try:
-        files.write_text(note, f"process {os.getpid()} on {platform.node() or 'this machine'}")
         yield True
     finally:
-        note.unlink(missing_ok=True)
+        release(folder, lock)
+
+
+def try_to_hold(folder: Path) -> filelock.BaseFileLock | None:
+    """Take a run directory's lock and note who has it; None if another process has it."""
+    lock = filelock.FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return None
+    try:
+        name = platform.node() or "this machine"
+        files.write_text(folder / NOTE, f"process {os.getpid()} on {name}")
+    except OSError:
         lock.release()
+        raise
+    return lock
+
+
+def release(folder: Path, lock: filelock.BaseFileLock) -> None:
+    """Give back what `try_to_hold` took."""
+    (folder / NOTE).unlink(missing_ok=True)
+    lock.release()
 
 
 def describe_run(

@@ -261,6 +261,21 @@ class Session:
         )
         return run
 
+    def _take_lead(self, run: dict[str, Any]) -> bool:
+        """Take the place of the process that led, if that is gone; return whether this one did."""
+        taken = self._claim.take_lead()
+        if taken:
+            self._inherit(run)
+        return taken
+
+    def _inherit(self, run: dict[str, Any]) -> None:
+        """Go on with the account of a process that led this search and is gone."""
+        run |= files.read_versioned(self._folder / "run.json")
+        self._sessions_before = len(run["sessions"])
+        self._write_run(run, "")
+        text = "the process that led this search is gone: this one takes its place"
+        self._emit(Notice(text, important=True))
+
     def _search(
         self, run: dict[str, Any], data: PreparedData, space: SearchSpace, executor: Executor
     ) -> dict[str, Any] | None:
@@ -323,9 +338,12 @@ class Session:
             self._clock,
             decisions,
             leads=self._claim.leads,
+            take_lead=lambda: self._take_lead(run),
             thrift=thrift,
         )
         stop = orchestrator.run()
+        if not self._claim.leads and self._claim.take_lead(at_once=True):
+            self._inherit(run)  # the process that led was killed near the end
         if ledger.shared and self._claim.leads:
             write_copy(self._folder, ledger.finished)
         if not self._claim.leads:

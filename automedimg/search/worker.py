@@ -23,6 +23,7 @@ from typing import IO, Any
 
 from automedimg.contracts import Decision, RunContext, ScoreSpec, TrialSpec
 from automedimg.data import files
+from automedimg.search.worker_log import Log
 
 OUT_OF_MEMORY = ("out of memory", "resource_exhausted", "resourceexhausted", "oom when")
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
@@ -156,7 +157,7 @@ class Worker:
 
         if command["do"] == "context":
             context = RunContext.from_json(command["context"])
-            _redirect(Path(context.log))
+            self._log = Log(Path(context.log))
             self._context = context
             return
         job = command["job"]
@@ -230,14 +231,6 @@ def reason_of(error: BaseException) -> str:
         return "out of memory"
     first = text.splitlines()[0] if text else ""
     return f"{type(error).__name__}: {first}"[:300].rstrip(": ")
-
-
-def _redirect(path: Path) -> None:
-    """Send everything that this process prints to a file."""
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for descriptor in (1, 2):
-        os.dup2(log, descriptor)
-    os.close(log)
 
 
 def main() -> None:

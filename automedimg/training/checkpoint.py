@@ -85,6 +85,16 @@ def read(path: Path, mark: str) -> Checkpoint | None:
         return None
 
 
+def seconds_in(path: Path) -> float:
+    """Seconds of its trial that a checkpoint rests on; 0 if there is none that can be read."""
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            return float(json.loads(file["about"].tobytes())["trial_s"])
+    # As in `read`, where whoever uses it is told.
+    except Exception:  # noqa: BLE001
+        return 0.0
+
+
 def refuse(path: Path, error: Exception) -> None:
     """Say in the log why a checkpoint isn't used."""
     sys.stderr.write(f"{path}: can't be used, the trial begins anew: {error!r}\n")

@@ -161,7 +161,7 @@ def grown(executor: LocalExecutor, *shares: float) -> None:
 
 def test_a_worker_that_grows_has_a_successor_before_it_is_replaced(executor, tmp_path):
     place, old = executor._places[0], executor._places[0].process
-    grown(executor, 1.4, 1.6)
+    grown(executor, 1.2, 1.3)
     for _ in range(3):
         executor.submit(job(tmp_path))
     collect(executor, 3)
@@ -176,7 +176,7 @@ def test_a_worker_that_grows_has_a_successor_before_it_is_replaced(executor, tmp
 
 def test_a_successor_that_dies_costs_nothing(executor, tmp_path):
     place = executor._places[0]
-    grown(executor, 1.4, 1.6, 1.0)
+    grown(executor, 1.2, 1.3, 1.0)
     for _ in range(3):
         executor.submit(job(tmp_path))
     collect(executor, 3)

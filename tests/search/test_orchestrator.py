@@ -36,6 +36,7 @@ from automedimg.search.orchestrator import MAX_DEATHS, Orchestrator
 from automedimg.search.plan import Plan
 from automedimg.search.space import SearchSpace
 from automedimg.search.stopping import Clock, Limits, Stop
+from automedimg.training import checkpoint
 
 quieten_optuna()
 
@@ -107,8 +108,9 @@ def broken(cause: str = "", kind: str = "failed") -> tuple[str, dict[str, Any]]:
 class Setting:
     """A run directory and what is wanted of it."""
 
-    def __init__(self, folder: Path, trials: int = 3) -> None:
+    def __init__(self, folder: Path, trials: int = 3, trial_time_s: float | None = None) -> None:
         self.folder, self.limits = folder, Limits(trials=trials)
+        self.trial_time_s = trial_time_s
         self.events: list[Event] = []
         self.defaults: list[dict[str, Any]] = []
 
@@ -123,7 +125,9 @@ class Setting:
         strategy = strategy or Drawing()
         strategy.prepare(Outline(space.parameters(), self.defaults, 0, 3, True))
         metric = MetricSpec("auc", "AUC", lambda: None, direction="maximize")  # type: ignore[arg-type, return-value]
-        plan = Plan(self.folder, metric, 0, self.limits, 3, 8, None, 10.0, self.defaults)
+        plan = Plan(
+            self.folder, metric, 0, self.limits, 3, 8, self.trial_time_s, 10.0, self.defaults
+        )
         self.study = open_ledger(self.folder, "maximize")
         self.ledger = Ledger(self.study, True)
         return Orchestrator(
@@ -355,3 +359,24 @@ def test_defaults_come_first_and_once(tmp_path: Path) -> None:
     assert rates[:3] == [0.001, 0.002, 0.003]
     assert len(rates) == 4
     assert sum(isinstance(event, TrialStarted) for event in setting.events) == 4
+
+
+def test_a_trial_that_is_taken_up_has_only_what_is_left_of_its_time(tmp_path: Path) -> None:
+    """Its checkpoint says what it rests on."""
+    setting = Setting(tmp_path, trials=1, trial_time_s=100.0)
+
+    class Killed(Exception):
+        pass
+
+    class Dying(Scripted):
+        def answer(self, job: int, decision: Decision) -> None:
+            path = tmp_path / "trials" / "0000" / checkpoint.FILE
+            checkpoint.write(path, "mark", checkpoint.Checkpoint({"trial_s": 70.0}, {}))
+            raise Killed
+
+    first = Dying(lambda *_: [epoch(1, 0.4)])
+    with pytest.raises(Killed):
+        setting.run(first)
+    again = Scripted(lambda *_: [done(0.4)])
+    setting.run(again)
+    assert [spec.time_limit_s for spec in (*first.specs, *again.specs)] == [100.0, 30.0]

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import optuna
@@ -18,7 +17,6 @@ from optuna.trial import FrozenTrial
 import automedimg
 from automedimg.errors import ConfigurationError, RunError
 from automedimg.search import presence
-from automedimg.search.ledger import closing_ledger
 from tests.search.postgres import server
 from tests.search.small_search import phantoms, search
 
@@ -49,12 +47,13 @@ def joining(data: Path, out: Path, url: str, trials: int) -> subprocess.Popen[st
 
 def trials_of(url: str, name: str) -> list[FrozenTrial]:
     """What the server knows; nothing while there is no such study."""
-    with (
-        suppress(KeyError),
-        closing_ledger(optuna.load_study(study_name=name, storage=url)) as study,
-    ):
-        return study.trials
-    return []
+    storage = optuna.storages.RDBStorage(url)
+    try:
+        return optuna.load_study(study_name=name, storage=storage).trials
+    except KeyError:
+        return []
+    finally:
+        storage.engine.dispose()
 
 
 def owners(url: str, run: automedimg.Run) -> dict[int, str]:
@@ -121,6 +120,33 @@ def test_what_a_dead_process_left_is_taken_up(
     other[0].communicate()
     assert [t.number for t in run.trials] == list(range(10))
     assert all(t.state != "failed" for t in run.trials)
+
+
+@pytest.mark.slow
+def test_one_that_joined_takes_the_place_of_the_one_that_led(data: Path, url: str, tmp_path: Path):
+    out = tmp_path / "run"
+    first = joining(data, out, url, trials=12)
+    while not (out / "run.json").is_file():
+        time.sleep(0.1)
+        assert first.poll() is None, first.communicate()
+    second = joining(data, out, url, trials=12)
+    name = json.loads((out / "run.json").read_text())["study"]
+    while len({t.user_attrs.get("owner") for t in trials_of(url, name)} - {None}) < 2:
+        time.sleep(0.1)
+        assert second.poll() is None, second.communicate()
+    first.kill()
+    first.communicate()
+    answer, said = second.communicate(timeout=400)
+    assert second.returncode == 0, said
+    assert "this one takes its place" in said
+    assert sum(json.loads(answer)["trials"].values()) == 12
+    run = automedimg.open_run(out)
+    assert [t.number for t in run.trials] == list(range(12))
+    assert all(t.state != "failed" for t in run.trials)
+    assert [s["ended"] is None for s in run.config["sessions"]] == [True, False]
+    assert not (out / ".holder").exists()
+    with pytest.raises(RunError):  # nobody holds it now: only the password is missing
+        automedimg.resume(out)
 
 
 def test_a_server_that_is_not_there_is_named(data: Path, tmp_path: Path):
