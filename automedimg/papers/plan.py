@@ -208,10 +208,14 @@ def _on_sample(arm: Arm, sample: Settings) -> Arm:
 
 def _other_networks(arms: list[Arm], request: PaperRequest, said: list[str]) -> list[Arm]:
     said += [f"{old} replaced by {new}" for old, new in request.instead.items()]
-    return [
-        _with(arm, backbone=request.instead.get(arm.settings.backbone or "", arm.settings.backbone))
-        for arm in arms
-    ]
+    found = []
+    for arm in arms:
+        new = request.instead.get(arm.settings.backbone or "")
+        if new is not None:
+            label = f"{new} in place of {arm.label}"
+            arm = replace(_with(arm, backbone=new), label=label)
+        found.append(arm)
+    return found
 
 
 def _fewer_epochs(arms: list[Arm], most: int | None, said: list[str]) -> list[Arm]:

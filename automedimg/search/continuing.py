@@ -40,8 +40,8 @@ def asked(request: SearchRequest) -> dict[str, Any]:
         "fix": {name: str(value) for name, value in request.fix.items()},
     }
     # Only where they were asked for: runs of earlier versions know none of them.
-    given = {"weights": request.weights, "channels": request.channels}
-    given |= {"vary": sorted(request.vary) or None}
+    given: dict[str, Any] = {"weights": request.weights, "channels": request.channels}
+    given["vary"] = sorted(request.vary) or None
     return narrowed | {name: value for name, value in given.items() if value is not None}
 
 

@@ -109,6 +109,7 @@ def test_all_reductions_are_said() -> None:
     )
     (arm,) = reduced.arms
     assert (arm.settings.backbone, arm.settings.weights) == ("mobilenetv2", "none")
+    assert arm.label == "mobilenetv2 in place of net"
     assert arm.settings.search is not None
     assert arm.settings.search.trials == 2
     assert reduced.reductions == (
@@ -118,6 +119,11 @@ def test_all_reductions_are_said() -> None:
         "2 of 5 trials",
         "weights: none",
     )
+
+
+def test_single_settings_can_be_run() -> None:
+    reduced = plan(only=("cnn--epochs-10--adam", "net"))
+    assert [arm.name for arm in reduced.arms] == ["cnn--epochs-10--adam", "net"]
 
 
 def test_a_sample_is_small() -> None:
