@@ -20,6 +20,7 @@ from automedimg.search.stopping import Limits, parse_same
 from automedimg.search.urls import redacted
 from automedimg.training.event_log import check_package
 from automedimg.training.parameters import usual_values
+from automedimg.training.precision import asked_precision
 
 DEFAULT_TRIALS = 30
 
@@ -179,6 +180,7 @@ class SearchRequest:
             lambda: self.how_split,
             lambda: parse_preprocessing(self.preprocessings),
             lambda: usual_values(self.vary),
+            asked_precision,
             lambda: check_package() if self.tensorboard else None,
         ]
         for check in checks:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,9 +13,11 @@ import keras
 
 from automedimg.contracts import Backbone, BuiltBackbone, Head, IntArray, TrialSpec
 from automedimg.registry import Catalog
+from automedimg.training.backend import make_deterministic
 from automedimg.training.feature_files import Features
 from automedimg.training.features import FeatureCache
 from automedimg.training.network import Network, complete_logits
+from automedimg.training.precision import FULL, building_in, training_policy
 from automedimg.training.talk import Talk
 from automedimg.training.trial_data import TrialData
 
@@ -52,6 +56,8 @@ class Assembly:
         catalog: Where components come from.
         talk: Hears a sign of life of whatever takes long.
         shelf: Where a frozen backbone may be found.
+    Attributes:
+        policy: Keras's dtype policy of the backbone in training.
     """
 
     def __init__(
@@ -61,13 +67,16 @@ class Assembly:
         self._shelf = shelf
         self._maker: Backbone = catalog.backbones.make(spec.backbone)
         self._built: BuiltBackbone | None = None
-        self._cache = FeatureCache(spec, data, self._maker, self.backbone, talk.alive)
+        self._twin: BuiltBackbone | None = None
+        self.policy = training_policy(spec.train)
+        self._cache = FeatureCache(spec, data, self._maker, self._in_float32, talk.alive)
         self._head: keras.Model | None = None
 
     @property
     def gradcam_layer(self) -> str:
-        """The backbone's layer that Grad-CAM reads; empty if the backbone wasn't needed."""
-        return self._built.gradcam_layer if self._built else ""
+        """The layer of the saved backbone that Grad-CAM reads; empty if none was needed."""
+        built = self._twin or self._built
+        return built.gradcam_layer if built else ""
 
     @property
     def extracted(self) -> int:
@@ -88,8 +97,32 @@ class Assembly:
         return self._built
 
     def _build(self, shape: tuple[int, int, int]) -> BuiltBackbone:
+        """Build the backbone as it is trained; in float32 if it can't be otherwise."""
+        try:
+            with building_in(self.policy):
+                return self._build_plain(shape)
+        # A plugin's own operations may not take half precision; whatever they raise, float32 may.
+        except Exception as error:
+            if self.policy == FULL:
+                raise
+            sys.stderr.write(f"trained in float32: {self.policy} gives {error!r}\n")
+            self.policy = FULL
+            make_deterministic(self._spec.seed)
+            return self._build_plain(shape)
+
+    def _build_plain(self, shape: tuple[int, int, int]) -> BuiltBackbone:
         weights = Path(self._spec.weights) if self._spec.weights else None
         return self._maker.build(shape, self._spec.backbone_values, weights)
+
+    def _in_float32(self) -> BuiltBackbone:
+        """The backbone in float32, with the weights that it has now."""
+        built = self.backbone()
+        if self.policy == FULL:
+            return built
+        if self._twin is None:
+            self._twin = self._build_plain(self._data.input_shape)
+        self._twin.model.set_weights(built.model.get_weights())
+        return self._twin
 
     def features(self) -> Features:
         """The backbone's features of all rows of the pixel cache, float32 (N, D)."""
@@ -111,4 +144,15 @@ class Assembly:
     def network(self) -> Network:
         """The whole network; around the head that was trained already, if one was."""
         built = self.backbone()
-        return Network(built, self.head(built.model.output_shape[-1]), self._spec.train)
+        head = self.head(built.model.output_shape[-1])
+        # Now, whether features are needed or not: it draws random numbers.
+        self._in_float32()
+        return Network(built, head, self._spec.train)
+
+    def saved(self) -> Network:
+        """The network in float32, with the weights that it has now.
+
+        It scores the epochs and is saved: both give the same numbers, and need no GPU.
+        """
+        network = self.network()
+        return replace(network, backbone=self._in_float32())

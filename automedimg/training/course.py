@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from automedimg.training.losses import make_loss
 from automedimg.training.network import Network, freeze_all_but
 from automedimg.training.optimizers import make_optimizer
 from automedimg.training.outcome import Fit, Objective
+from automedimg.training.precision import FULL, jit_compile
 from automedimg.training.sampling import epoch_size
 from automedimg.training.talk import Silent, Talk
 from automedimg.training.trial_data import TrialData, class_weights
@@ -83,7 +84,20 @@ class Course:
         if self._spec.train == "finetune" and keeper.found is None:
             self._warm_up(network)
         spec = replace(self._spec, patience=self._patience())
-        return self._fit_on(model, self._data.pixels, spec, self._talk, keeper)
+        scored = self._scored(model)
+        return self._fit_on(model, self._data.pixels, spec, self._talk, keeper, scored=scored)
+
+    def _scored(self, model: keras.Model) -> Callable[[], keras.Model]:
+        """Returns what is scored after an epoch: the network as it would be saved now."""
+        if self._parts.policy == FULL:
+            return lambda: model
+        twin = self._parts.saved().for_training(0.0, self._spec.seed)
+
+        def refreshed() -> keras.Model:
+            self._parts.saved()
+            return twin
+
+        return refreshed
 
     def _fit_head(self) -> Fit:
         if self._spec.weights is None:
@@ -103,7 +117,7 @@ class Course:
 
     def _prepare(self, model: keras.Model) -> Keeper:
         """Compile a model, and bring it to where a checkpoint left it."""
-        _compile(model, self._spec)
+        _compile(model, self._spec, self._parts.policy)
         return self._keep(model)
 
     def _keep(self, model: keras.Model | LeanHead) -> Keeper:
@@ -149,6 +163,7 @@ class Course:
         talk: Talk,
         keeper: Keeper | None,
         views: Sequence[npt.NDArray[Any]] = (),
+        scored: Callable[[], keras.Model] | None = None,
     ) -> Fit:
         # Where classes are sampled to equal numbers, there is no class weight to choose.
         scheme = spec.fit.get("class_weight", "none")
@@ -168,19 +183,25 @@ class Course:
             self._metric.factory(),
             self._metric.direction == "maximize",
             self._validation.labels,
-            lambda: softmax(predict_rows(model, source, rows, at_once, talk.alive)),
+            lambda: softmax(
+                predict_rows(scored() if scored else model, source, rows, at_once, talk.alive)
+            ),
         )
         # A warm-up has no keeper, and nobody who would look at its curves.
         log = self._log if keeper is not None else None
         return fit(model, batches, objective, spec, talk, self._deadline, keeper, log)
 
 
-def _compile(model: keras.Model, spec: TrialSpec) -> None:
+def _compile(model: keras.Model, spec: TrialSpec, policy: str = FULL) -> None:
     optimizer = make_optimizer(spec.fit, _steps(spec))
+    if policy == "mixed_float16":
+        # Small gradients would vanish: the loss is scaled up before they are taken.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     # Of logits; how probable a class is, does not matter to it.
     metrics = [keras.metrics.CategoricalAccuracy(name="accuracy")] if spec.score_train else None
     loss = make_loss(spec.fit)
-    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=False)
+    jit = jit_compile(keras.backend.backend())
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=jit)
     # Left to the first step, TensorFlow makes each slot within the trace, by a conditional of its
     # own: tracing takes twice as long, and keeps two thirds more memory for ever.
     optimizer.build(model.trainable_variables)

@@ -16,6 +16,7 @@ from automedimg.training import checkpoint
 from automedimg.training.checkpoint import FILE, Checkpoint
 from automedimg.training.features import content_hash
 from automedimg.training.outcome import Fit, Progress
+from automedimg.training.precision import training_policy
 from automedimg.training.state import ModelState
 from automedimg.training.trial_data import TrialData
 
@@ -113,4 +114,5 @@ def identity(spec: TrialSpec, data: TrialData) -> dict[str, Any]:
         "metric": context.metric,
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
+        "precision": training_policy(spec.train),
     }

@@ -37,7 +37,11 @@ class Network:
     def _logits(self, image: Any) -> Any:
         # Pretrained batch norm keeps its ImageNet statistics: small batches would wreck them.
         fixed = {"training": False} if self.train in PRETRAINED_MODES else {}
-        return self.head(self.backbone.model(image, **fixed))
+        features = self.backbone.model(image, **fixed)
+        if keras.backend.standardize_dtype(features.dtype) != "float32":
+            # Heads, logits and losses are float32 whatever the backbone computes in.
+            features = keras.layers.Activation("linear", dtype="float32")(features)
+        return self.head(features)
 
 
 def complete_logits(head: keras.Model, num_classes: int) -> keras.Model:

@@ -66,7 +66,7 @@ class Trial:
         scores = self._record(fit)
         state = "pruned" if fit.ended == "pruned" else "complete"
         if state == "complete" and talk.scored(fit.value, fit.log_loss) == "keep":
-            _save(parts.network(), Path(self._spec.folder) / "model.keras")
+            _save(parts.saved(), Path(self._spec.folder) / "model.keras")
             talk.alive()
         return {
             "state": state,
