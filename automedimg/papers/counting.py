@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from automedimg.contracts import PRETRAINED_MODES, Backbone, Head
+from automedimg.contracts import PRETRAINED_MODES, Backbone
 from automedimg.registry import Catalog
 from automedimg.search.space import Choice
 
@@ -17,11 +17,11 @@ class Counts:
     """Numbers of parameters.
 
     Args:
-        parameters: All of them.
-        trainable: Those that are trained; None where nothing is trained by gradients.
+        parameters: All of them; None where only fitting tells.
+        trainable: Those that are trained by gradients; None likewise.
     """
 
-    parameters: int
+    parameters: int | None
     trainable: int | None
 
 
@@ -36,25 +36,35 @@ def count(choice: Choice, shape: tuple[int, int, int], classes: int, catalog: Ca
     Raises:
         AutomedimgError: it can't be built.
     """
-    backbone: Backbone = catalog.backbones.make(choice.backbone)
-    head: Head = catalog.heads.make(choice.head)
-    built = backbone.build(shape, choice.backbone_values, None).model
-    features = int(built.output_shape[-1])
-    if not hasattr(head, "build"):
-        return Counts(int(built.count_params()), None)
+    head: Any = catalog.heads.make(choice.head)
+    if not hasattr(head, "build"):  # it is fitted: how large it gets depends on the images
+        return Counts(None, None)
+    bases = _build(catalog.backbones.make(choice.backbone), shape, choice.backbone_values)
+    features = sum(int(base.output_shape[-1]) for base in bases)
     top = head.build(features, classes, choice.head_values)
-    return counts_of(built, top, choice.train)
+    return counts_of(bases, top, choice.train)
 
 
-def counts_of(backbone: Any, head: Any, train: str) -> Counts:
-    """Count a backbone and a head that is trained on it.
+def _build(backbone: Any, shape: tuple[int, int, int], values: Mapping[str, Any]) -> list[Any]:
+    """Build a backbone, or each of several side by side, with random weights."""
+    parts: Mapping[str, Backbone] | None = getattr(backbone, "parts", None)
+    if parts is None:
+        return [backbone.build(shape, values, None).model]
+    return [
+        part.build(shape, backbone.values_of(name, values), None).model
+        for name, part in parts.items()
+    ]
+
+
+def counts_of(bases: Sequence[Any], head: Any, train: str) -> Counts:
+    """Count backbones side by side, mostly one, and a head that is trained on them.
 
     Args:
-        backbone, head: Keras models.
+        bases, head: Keras models.
         train: How the backbone is trained; frozen, it counts to none of the trainable ones.
     """
-    parts = [head] if train in PRETRAINED_MODES[:1] else [backbone, head]
-    total = int(backbone.count_params()) + int(head.count_params())
+    parts = [head] if train in PRETRAINED_MODES[:1] else [*bases, head]
+    total = sum(int(part.count_params()) for part in (*bases, head))
     return Counts(total, sum(_size(part.trainable_weights) for part in parts))
 
 

@@ -68,7 +68,7 @@ def _counted(model: Any, outcome: Outcome) -> dict[str, Any]:
     parts = [part for part in model.layers if isinstance(part, keras.Model)]
     if len(parts) != 2:
         return {"parameters": int(model.count_params()), "trainable_parameters": None}
-    counts = counts_of(parts[0], parts[1], str(outcome.best["params"].get("train")))
+    counts = counts_of(parts[:1], parts[1], str(outcome.best["params"].get("train")))
     return {"parameters": counts.parameters, "trainable_parameters": counts.trainable}
 
 
