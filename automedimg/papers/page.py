@@ -147,7 +147,7 @@ class Page:
                     "published": count(arm["published_parameters"]),
                     "trainable": count(arm["trainable_parameters"]),
                     "published_trainable": count(arm["published_trainable_parameters"]),
-                    "predict": duration(arm["predict_s"]),
+                    "predict": _seconds(arm["predict_s"]),
                 },
             )
         return list(rows.values())
@@ -233,7 +233,7 @@ class Page:
                 "steps": [arm["steps"].get(axis, "–") for axis in axes],
                 "validation": [_cell(arm["validation"].get(name)) for name in shown],
                 "test": [_cell(arm["test"].get(name)) for name in shown],
-                "predict": duration(arm["predict_s"]),
+                "predict": _seconds(arm["predict_s"]),
                 "best": arm["best"],
             }
             for arm in arms
@@ -357,6 +357,11 @@ def _cell(spread: Mapping[str, Any] | None) -> Cell:
 def _ends(spread: Mapping[str, Any]) -> str:
     known = finite(spread.get("low")) is not None
     return interval(spread.get("low"), spread.get("high")) if known else ""
+
+
+def _seconds(value: object) -> str:
+    given = finite(value)
+    return "–" if given is None else f"{given:.3f} s"
 
 
 def _small(value: object) -> str:

@@ -69,9 +69,10 @@ def leak_percent(results: Mapping[str, Any], split: str, side: str = "test") -> 
 
 
 def _headline_score(results: Mapping[str, Any]) -> str:
-    """The score that the paper publishes first, else the first of the tables."""
+    """Accuracy or AUC if the paper publishes them, else what it publishes or the tables show."""
     published = [figure["score"] for figure in results["figures"] if figure["ours"]]
-    known = [name for name in published if name in results["scores"]]
+    known = [name for name in ("accuracy", "auc", *published) if name in published]
+    known = [name for name in known if name in results["scores"]]
     return str((known or results["scores"])[0])
 
 
