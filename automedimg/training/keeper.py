@@ -15,6 +15,7 @@ from automedimg.contracts import TrialSpec
 from automedimg.training import checkpoint
 from automedimg.training.checkpoint import FILE, Checkpoint
 from automedimg.training.features import content_hash
+from automedimg.training.global_random import only_random, take_random
 from automedimg.training.outcome import Fit, Progress
 from automedimg.training.precision import training_policy
 from automedimg.training.state import ModelState
@@ -66,7 +67,9 @@ class Keeper:
             about = kept.about
             fit = Fit(about["history"], about["best_epoch"], kept.arrays["y_prob"])
             best = self._state.put(kept.arrays)
-            self.found = Progress(fit, best, about["fit_s"], about["trial_s"])
+            self.found = Progress(
+                fit, best, about["fit_s"], about["trial_s"], only_random(kept.arrays)
+            )
         except (KeyError, ValueError) as error:
             checkpoint.refuse(self._path, error)
         return self.found
@@ -90,7 +93,7 @@ class Keeper:
             "fit_s": fit_s,
             "trial_s": self._elapsed(),
         }
-        arrays = {**self._state.take(best), "y_prob": fit.y_prob}
+        arrays = {**self._state.take(best), **take_random(), "y_prob": fit.y_prob}
         try:
             checkpoint.write(self._path, self._mark, Checkpoint(about, arrays))
         except OSError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -56,12 +56,14 @@ class Progress:
         best: The model's weights at the best epoch, in the order of `get_weights`.
         fit_s: Seconds since the fit began, those of earlier pieces included.
         trial_s: Seconds since the trial began, counted likewise.
+        random: State of the generators that belong to no layer.
     """
 
     fit: Fit
     best: list[npt.NDArray[Any]]
     fit_s: float
     trial_s: float
+    random: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

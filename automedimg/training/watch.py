@@ -13,6 +13,7 @@ import numpy as np
 from automedimg.contracts import FloatArray, IntArray, TrialSpec
 from automedimg.training.batches import Batches
 from automedimg.training.event_log import EventLog
+from automedimg.training.global_random import put_random
 from automedimg.training.keeper import Keeper
 from automedimg.training.outcome import Ended, Fit, Objective, Progress, TrialFailureError
 from automedimg.training.rates import rate_factor
@@ -49,6 +50,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self._start = time.monotonic()
         self._peak_rate = self._rate = 0.0
         self._weights: list[Any] = []
+        self._random: Mapping[str, Any] = {}
 
     def resume(self, progress: Progress) -> None:
         """Take a checkpoint's word for what was before.
@@ -57,6 +59,7 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         clock goes on where it was; the deadline itself is of what is left.
         """
         self.fit, self._weights = progress.fit, progress.best
+        self._random = progress.random
         self._start = time.monotonic() - progress.fit_s
         if self._is_stuck():
             self.fit.ended = "patience"
@@ -73,6 +76,9 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         """
         del logs
         self._batches.begin(epoch + 1)
+        # Not before: Keras applies the model once, to build it, when a fit begins.
+        put_random(self._random)
+        self._random = {}
         progress = epoch / self._spec.epochs
         if self._deadline is not None:
             now = time.monotonic()
