@@ -168,12 +168,12 @@ def _difference(
     leaks = f"{percent(leak)} of the test images under the paper's split are relatives"
     if gap >= NOTABLE:
         return (
-            f"{name} falls by {size} without relatives in the test side. {leaks} of images that "
+            f"{name} is worse by {size} without relatives in the test side. {leaks} of images that "
             "the model learned from: that part of the paper's figure is memory, not skill."
         )
     if gap <= -NOTABLE:
         return (
-            f"{name} is higher by {size} leak-free, although {leaks}: the leak is not what tells."
+            f"{name} is better by {size} leak-free, although {leaks}: the leak is not what tells."
         )
     return (
         f"{name} differs by {size} only, although {leaks}: this figure does not rest on the leak, "
