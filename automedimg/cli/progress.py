@@ -103,6 +103,8 @@ def brief(params: Mapping[str, Any]) -> str:
     if alpha is not None:
         words[0] += f" {alpha:g}"
     words.append(str(params.get("train", "")))
+    if params.get("head", "dense") != "dense":
+        words.append(str(params["head"]))
     layers = params.get("dense.layers")
     if layers:
         words.append(f"{layers} hidden")

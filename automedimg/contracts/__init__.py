@@ -38,7 +38,7 @@ from automedimg.contracts.executors import (
     Message,
     MessageKind,
 )
-from automedimg.contracts.heads import Head, HeadSpec
+from automedimg.contracts.heads import AnyHead, FittedHead, Head, HeadSpec
 from automedimg.contracts.lazy import lazy, lazy_attribute
 from automedimg.contracts.metrics import FloatArray, IntArray, Metric, MetricSpec
 from automedimg.contracts.privacy import pseudonym
@@ -59,6 +59,7 @@ hookimpl = pluggy.HookimplMarker("automedimg")
 
 __all__ = [
     "PRETRAINED_MODES",
+    "AnyHead",
     "Backbone",
     "BackboneSpec",
     "BuiltBackbone",
@@ -71,6 +72,7 @@ __all__ = [
     "Executor",
     "ExecutorOptions",
     "ExecutorSpec",
+    "FittedHead",
     "FloatArray",
     "Head",
     "HeadSpec",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from automedimg.contracts.heads import Floats
 from automedimg.contracts.source import Source
 from automedimg.contracts.space import Component, Space
 
@@ -49,7 +50,8 @@ class BuiltBackbone:
         model: float32 images (N, H, W, C) in [0, 255] in, features (N, D) out. Its preprocessing is
             inside, so that a saved model can't be fed wrongly.
         gradcam_layer: Name of the layer in `model` whose output (N, h, w, c) Grad-CAM reads. It
-            must be a plain layer, not a nested model.
+            must be a plain layer, not a nested model. Empty where there is none: such a network
+            can't be explained.
     """
 
     model: keras.Model
@@ -60,7 +62,14 @@ class Backbone(Component):
     """A network family. Instances hold no state; one may build many models."""
 
     modes: tuple[TrainMode, ...] = ("scratch",)
-    """How it can be trained; `frozen` and `finetune` need weights."""
+    """How it can be trained; `frozen` and `finetune` need weights, unless it knows of none."""
+
+    draws: bool = True
+    """Whether, without a weight file, `build` draws weights at random. A fixed extractor does not:
+    its features are computed once, whatever a trial's seed is."""
+
+    fit_only: tuple[str, ...] = ()
+    """Parameters that only `fit` reads: features are computed once for all of their values."""
 
     min_side: int = 1
     """Height and width in pixels of the smallest images that it takes."""
@@ -94,6 +103,23 @@ class Backbone(Component):
             values: One value for each active parameter of `space`.
             weights: File to load; None initialises at random.
         """
+
+    def fit(self, features: Floats, values: Mapping[str, Any], seed: int) -> keras.Model | None:
+        """Learn a last part of the network from the training images' features, without labels.
+
+        Called where the backbone is frozen. It has to be a function of its arguments alone.
+
+        Args:
+            features: What `build`'s model gives for training images, float32 (N, D); they may be
+                overwritten.
+            values: One value for each active parameter of `space`.
+            seed: Of whatever is drawn; the same in all trials of a search.
+        Returns:
+            A model from features (N, D) to the features (N, E) that heads get; None where there is
+            nothing to learn.
+        """
+        del features, values, seed
+        return None
 
 
 @dataclass(frozen=True, slots=True)

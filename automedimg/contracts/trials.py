@@ -18,8 +18,9 @@ class RunContext:
     Args:
         pixels: By name of the preprocessing, the memory-mapped pixel cache: (N, H, W, C), uint8 or,
             where white is at 65535, uint16.
-        rows: An npz with ``row``, ``label``, ``split`` of each usable image: its row in `pixels`,
-            its class index, and its split (0 train, 1 validation, 2 test).
+        rows: An npz with ``row``, ``label``, ``split``, ``group`` of each usable image: its row in
+            `pixels`, its class index, its split (0 train, 1 validation, 2 test), and the number of
+            the group that isn't torn apart, if groups are known.
         features: The folder of the feature cache.
         data_fingerprint: Hash of the images' content, labels and split.
         classes: Labels in output order.
@@ -75,6 +76,10 @@ class TrialSpec:
         score_train: Whether its history holds the accuracy on the training images, as it is while
             they train it.
         tensorboard: Whether it writes logs for TensorBoard.
+        part_weights: Where several backbones stand side by side (``a+b``), the weight file of each
+            that has one, by name; `weights` is None then.
+
+    With a fitted head, `fit` has only ``preprocessing`` and ``views``, and there is one epoch.
     """
 
     number: int
@@ -94,6 +99,7 @@ class TrialSpec:
     checkpoint_s: float = 10.0
     score_train: bool = False
     tensorboard: bool = False
+    part_weights: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON types."""

@@ -20,9 +20,15 @@ from automedimg.contracts import (
     MetricSpec,
     StrategySpec,
 )
-from automedimg.errors import AutomedimgError, PluginError, UnknownNameError
+from automedimg.errors import (
+    AutomedimgError,
+    ConfigurationError,
+    PluginError,
+    UnknownNameError,
+)
 from automedimg.registry import discovery
 from automedimg.registry.discovery import Plugin
+from automedimg.registry.side_by_side import SIGN, SideBySide
 
 S = TypeVar("S", DatasetSpec, BackboneSpec, HeadSpec, StrategySpec, MetricSpec, ExecutorSpec)
 
@@ -142,6 +148,35 @@ class Shelf(Generic[S]):
         return hint
 
 
+class BackboneShelf(Shelf[BackboneSpec]):
+    """All backbones, and ``a+b`` for any two or more of them side by side."""
+
+    def get(self, name: str) -> BackboneSpec:
+        """Return the backbone of that name, or what the names of several make.
+
+        Raises:
+            UnknownNameError: there is none of a name.
+            PluginError: two plugins claim a name.
+            ConfigurationError: a name occurs twice.
+        """
+        names = name.split(SIGN)
+        if len(names) == 1 or name in self._entries:
+            return super().get(name)
+        parts = [super(BackboneShelf, self).get(part) for part in names]
+        if len(set(names)) < len(names):
+            raise ConfigurationError(
+                f"`{name}` names a backbone twice",
+                "each stands beside others once, with its parameters searched",
+            )
+        return BackboneSpec(
+            name,
+            f"{' and '.join(names)}, frozen, side by side",
+            lambda: SideBySide({part: self.make(part) for part in names}),
+            gmacs=sum(part.gmacs for part in parts),
+            default=False,
+        )
+
+
 def is_default(spec: Any) -> bool:
     """Whether a component is considered where none is named; only some kinds can say no."""
     return bool(getattr(spec, "default", True))
@@ -154,7 +189,7 @@ class Catalog:
         self._manager = discovery.new_manager()
         self.plugins: list[Plugin] = []
         self.datasets: Shelf[DatasetSpec] = Shelf("task", "automedimg tasks", self)
-        self.backbones: Shelf[BackboneSpec] = Shelf("backbone", "automedimg plugins", self)
+        self.backbones = BackboneShelf("backbone", "automedimg plugins", self)
         self.heads: Shelf[HeadSpec] = Shelf("head", "automedimg plugins", self)
         self.strategies: Shelf[StrategySpec] = Shelf("strategy", "automedimg plugins", self)
         self.metrics: Shelf[MetricSpec] = Shelf("metric", "automedimg plugins", self)

@@ -11,12 +11,20 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
-from automedimg.contracts import PRETRAINED_MODES, Backbone, Component, Head, Notice
+from automedimg.contracts import (
+    PRETRAINED_MODES,
+    AnyHead,
+    Backbone,
+    Component,
+    FittedHead,
+    Notice,
+    TrainMode,
+)
 from automedimg.errors import AutomedimgError, ConfigurationError
-from automedimg.registry import ALL, Catalog
+from automedimg.registry import ALL, SIGN, Catalog, SideBySide
 from automedimg.search.space import BackboneOption, SearchSpace, train_name, usable_modes
 from automedimg.search.weights import RANDOM, WeightStore, sourced_weights
-from automedimg.training.parameters import FIXABLE, fit_space, usual_values
+from automedimg.training.parameters import FIXABLE, FOR_FITTED, fit_space, usual_values
 
 Notify = Callable[[Notice], None]
 Accept = Callable[[Any], Any]
@@ -59,19 +67,55 @@ def build_space(
     train = fix.pop("train", None)
     options = _options(catalog, wanted, store, notify)
     heads = _heads(catalog, wanted.heads, notify)
+    if not wanted.backbones:
+        options = _with_pair(options, catalog)
     options = _with_mode(options, train, _insisted(wanted.backbones), notify)
+    options, heads = _matched(options, heads, wanted, notify)
     choices = CategoricalDistribution(wanted.preprocessings)
     fit = {"preprocessing": choices, **fit_space()}
     space = SearchSpace(options, heads, fit, {}, usual_values(wanted.vary))
     if len(wanted.preprocessings) == 1:
         fix.setdefault("preprocessing", wanted.preprocessings[0])
     if wanted.balanced:
-        fix = {"sampling": "none", "class_weight": "none"} | fix
+        known = {ledger.rpartition(".")[2] for ledger in space.distributions()}
+        fix = {name: "none" for name in ("sampling", "class_weight") if name in known} | fix
     return replace(space, fixed=_fixed(space, fix))
 
 
-def _heads(catalog: Catalog, names: Sequence[str], notify: Notify) -> dict[str, Head]:
-    heads: dict[str, Head] = {}
+def _matched(
+    options: Mapping[str, BackboneOption],
+    heads: Mapping[str, AnyHead],
+    wanted: Wanted,
+    notify: Notify,
+) -> tuple[dict[str, BackboneOption], dict[str, AnyHead]]:
+    """Leave out what nothing goes with: a fitted head needs a backbone that can be frozen.
+
+    Raises:
+        ConfigurationError: somebody insists on what is left out, or nothing is left.
+    """
+    fitted = [name for name, head in heads.items() if isinstance(head, FittedHead)]
+    if len(fitted) == len(heads):
+        try:
+            return _with_mode(options, "frozen", _insisted(wanted.backbones), notify), dict(heads)
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"{error.message}, and {_listed(fitted)} can be fitted to nothing else", error.hint
+            ) from error
+    if fitted and not any("frozen" in option.modes for option in options.values()):
+        words = f"{_listed(fitted)} can only be fitted to a frozen backbone, and there is none"
+        if _insisted(wanted.heads):
+            hint = "leave out the head, or name a backbone that has pretrained weights here"
+            raise ConfigurationError(words, hint)
+        return dict(options), {name: head for name, head in heads.items() if name not in fitted}
+    return dict(options), dict(heads)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _heads(catalog: Catalog, names: Sequence[str], notify: Notify) -> dict[str, AnyHead]:
+    heads: dict[str, AnyHead] = {}
     for name in catalog.heads.considered(names):
         try:
             heads[name] = catalog.heads.make(name)
@@ -102,6 +146,11 @@ def _options(
         present = [found for found, _ in weights]
         # Random weights can be frozen, too: that is what one asks for without any.
         modes = backbone.modes if wanted.weights == RANDOM else usable_modes(backbone, present)
+        if isinstance(backbone, SideBySide) and not modes:
+            raise ConfigurationError(
+                f"`{name}` needs pretrained weights of each of its backbones",
+                "name a folder of weight files with --weights-dir or $AUTOMEDIMG_WEIGHTS",
+            )
         if modes:
             options[name] = BackboneOption(backbone, backbone.space(present), modes, weights)
     if missing:
@@ -158,6 +207,25 @@ def _large_enough(
         )
     notify(Notice(f"images of {side} pixels are too small for {words}: left out"))
     return kept
+
+
+def _with_pair(
+    options: Mapping[str, BackboneOption], catalog: Catalog
+) -> dict[str, BackboneOption]:
+    """Add the two cheapest pretrained networks side by side: two families see more than one."""
+    pretrained = [
+        (catalog.backbones.get(name).gmacs, name)
+        for name, option in options.items()
+        if option.weights and "frozen" in option.modes
+    ]
+    cheapest = sorted(name for _, name in sorted(pretrained)[:2])
+    if len(cheapest) < 2:
+        return dict(options)
+    pair = SideBySide({name: options[name].backbone for name in cheapest})
+    weights = tuple(found for name in cheapest for found in options[name].weights)
+    present = [found for found, _ in weights]
+    option = BackboneOption(pair, pair.space(present), usable_modes(pair, present), weights)
+    return {**options, SIGN.join(cheapest): option}
 
 
 def _with_mode(
@@ -241,7 +309,7 @@ def _acceptor(space: SearchSpace, ledger: str) -> Accept | None:
 
 def _is_component(ledger: str) -> bool:
     """Whether a ledger name chooses a component; those have options of their own."""
-    return ledger in ("backbone", "head") or ledger.rpartition(".")[2] == "train"
+    return ledger == "backbone" or ledger.rpartition(".")[2] in ("train", "head")
 
 
 def _typed(value: Any, distribution: BaseDistribution, accept: Accept | None) -> Any:
@@ -286,19 +354,18 @@ def _as_json(value: Any) -> Any:
 def default_choices(space: SearchSpace, defaults: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Good configurations by ledger name, cheap ones first.
 
-    Each is a backbone's default, completed by a head's best guess and by `defaults`; frozen
-    networks come first and once more with the head's second guess.
+    Each is a backbone's default, completed by a head's guess and by `defaults`. Frozen networks
+    come first, each with the best guess of every head; of one head, with its second guess too.
     """
-    order = {"frozen": 0, "finetune": 2, "scratch": 3}
+    order = {"frozen": 0, "finetune": 100, "scratch": 101}
     found: list[tuple[int, dict[str, Any]]] = []
-    head = next(iter(space.heads))
     for name, option in space.backbones.items():
         for default in _defaults_of(option):
             train = default["train"]
-            guesses = space.heads[head].defaults() or ({},)
-            for rank, guess in enumerate(guesses if train == "frozen" else guesses[:1]):
-                chosen = _default(space, name, head, {**default, "train": train}, guess)
-                found.append((order[train] + rank, {**defaults, **chosen}))
+            guesses = _guesses(space, train, default.get("head"))
+            for rank, (head, guess) in enumerate(guesses):
+                chosen = _default(space, name, head, {**defaults, **default}, guess)
+                found.append((order[train] + rank, chosen))
     found.sort(key=lambda pair: pair[0])
     return [_in_ledger(space, chosen) for _, chosen in found]
 
@@ -312,6 +379,25 @@ def _defaults_of(option: BackboneOption) -> list[dict[str, Any]]:
     return fitting or [{**default, "train": option.modes[0]} for default in found[:1]]
 
 
+def _guesses(
+    space: SearchSpace, train: TrainMode, first: str | None
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """Heads to try a default with, each with good values; only the best one where that is dear.
+
+    Args:
+        space: Has the heads.
+        train: How the backbone is trained.
+        first: The head that the backbone goes best with, by its own account.
+    """
+    heads = sorted(space.heads_for(train), key=lambda name: name != first)
+    guesses = {name: list(space.heads[name].defaults()) or [{}] for name in heads}
+    if train != "frozen":
+        return [(heads[0], guesses[heads[0]][0])]
+    if len(heads) == 1:
+        return [(heads[0], guess) for guess in guesses[heads[0]][:2]]
+    return [(name, guesses[name][0]) for name in heads]
+
+
 def _default(
     space: SearchSpace,
     backbone: str,
@@ -319,12 +405,15 @@ def _default(
     default: Mapping[str, Any],
     guess: Mapping[str, Any],
 ) -> dict[str, Any]:
-    own = space.backbones[backbone].space
-    chosen = {f"{backbone}.{k}" if k in own else k: value for k, value in default.items()}
-    chosen[train_name(backbone, space.backbones[backbone].modes)] = chosen.pop("train")
-    return {"backbone": backbone, "head": head, **chosen} | {
-        f"{head}.{k}": value for k, value in guess.items()
-    }
+    own, train = space.backbones[backbone].space, default["train"]
+    others = {"train", "head"}
+    if head not in space.trained_heads:
+        others |= set(space.fit) - set(FOR_FITTED)
+    rest = {k: value for k, value in default.items() if k not in others or k in own}
+    chosen = {f"{backbone}.{k}" if k in own else k: value for k, value in rest.items()}
+    chosen |= {f"{head}.{k}": value for k, value in guess.items()}
+    chosen |= {"backbone": backbone, space.head_name(train): head}
+    return {**chosen, train_name(backbone, space.backbones[backbone].modes): train}
 
 
 def _in_ledger(space: SearchSpace, chosen: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from automedimg.contracts import (
     EpochFinished,
     Event,
     Executor,
+    FittedHead,
     Message,
     Notice,
     Strategy,
@@ -346,12 +347,14 @@ class Orchestrator:
         # A trial that was taken up again repeats epochs that the ledger knows already, and the
         # search went on with it after each but the last.
         known, running.known_epoch = running.known_epoch, max(running.known_epoch, epoch)
-        if epoch > known:
+        # A fitted head's only epoch is its end: no first one of others compares with it.
+        fitted = isinstance(self._space.heads[running.spec.head], FittedHead)
+        if epoch > known and not fitted:
             trial.report(value, epoch)
         self._emit(EpochFinished(trial.number, epoch, int(data["epochs"]), value, data["loss"]))
         if self._stop is not None:
             return "stop"
-        if epoch >= known and self._should_prune(trial):
+        if epoch >= known and not fitted and self._should_prune(trial):
             self._decisions.log("prune", trial.number, epoch=epoch, value=value)
             return "prune"
         return "continue"

@@ -72,9 +72,11 @@ class Plan:
             limit_s: Seconds that it may take.
             accumulate: Steps whose gradients make one update.
         """
-        weights = None
+        weights, part_weights = None, {}
         if choice.train != "scratch":
-            weights = space.backbones[choice.backbone].weights_for(choice.backbone_values)
+            option = space.backbones[choice.backbone]
+            weights = option.weights_for(choice.backbone_values)
+            part_weights = option.part_weights(choice.backbone_values)
         most = min(self.epochs, epochs or self.epochs)
         return TrialSpec(
             number=number,
@@ -94,4 +96,5 @@ class Plan:
             checkpoint_s=self.checkpoint_s,
             score_train=self.score_train,
             tensorboard=self.tensorboard,
+            part_weights=part_weights,
         )

@@ -201,9 +201,11 @@ class Session:
         preprocessings = tuple(way.name for way in parse_preprocessing(request.preprocessings))
         balanced = data.audit["imbalance"]["ratio"] < NEARLY_BALANCED
         size = request.image_size or self._spec.image_size
+        # A head that was installed since is none of this run's.
+        heads = request.heads or (tuple(before["heads"]) if before else ())
         wanted = Wanted(
             request.backbones,
-            request.heads,
+            heads,
             request.fix,
             preprocessings,
             balanced,

@@ -17,6 +17,7 @@ from statistics import NormalDist, fmean, median, pstdev
 from typing import Any, TypeAlias
 
 from automedimg.contracts import TrialResult
+from automedimg.registry import SIGN
 from automedimg.search.space import SearchSpace, train_name
 
 Key: TypeAlias = tuple[str, str]
@@ -36,6 +37,12 @@ LEAST_SPREAD = 0.02
 
 MODEST_TRIALS = 20
 """Trials of a frozen backbone before dear values, such as augmented views, are tried."""
+
+UNSEEN = 0.5
+"""Share of the time left up to which a frozen backbone is tried once before any other comes again.
+
+A descriptor that takes a second tells nothing of what a pretrained network will come to.
+"""
 
 LONGEST = 1.25
 """A trial may be expected to take this share of the time that is left: it can be cut short."""
@@ -110,7 +117,18 @@ class Thrift:
         # Where nothing fits, the cheapest still may come to an epoch.
         keys = fitting or [min(self._ways, key=lambda key: costs[key])]
         gains = {key: self._gain(key, seen, at_work.count(key)) for key in keys}
-        best = max(keys, key=lambda key: (gains[key] / costs[key], -costs[key]))
+        unseen = [
+            key
+            for key in fitting
+            if key[1] == "frozen"
+            and not seen[key]
+            and key not in at_work
+            and costs[key] <= UNSEEN * left_s
+        ]
+        if unseen:
+            best = min(unseen, key=lambda key: costs[key])
+        else:
+            best = max(keys, key=lambda key: (gains[key] / costs[key], -costs[key]))
         tried = len(seen[best]) + at_work.count(best)
         defaults = self._ways[best]
         params = dict(defaults[tried] if tried < len(defaults) else self._partial[best])
@@ -123,9 +141,13 @@ class Thrift:
 
         Features are paid for once: what extracting them took says nothing of the next trial.
         """
-        known = [trial.seconds - trial.extraction_s for trial in seen[key] if trial.seconds > 0]
+        own = [trial for trial in seen.get(key, ()) if trial.seconds > 0]
+        known = [trial.seconds - trial.extraction_s for trial in own]
         if known:
             return max(median(known[-RECENT:]), 1e-3)
+        parts = _parts(key)
+        if parts and all(seen.get(part) for part in parts):  # their features are there: a head each
+            return sum(self._cost(part, seen) for part in parts)
         ratios = [
             spent / max(self._prior_s.get(other, 1.0), 1e-3)
             for other, trials in seen.items()
@@ -155,9 +177,13 @@ class Thrift:
     def _guess(self, key: Key, scores: Mapping[Key, Sequence[float]], usual: float) -> float:
         """What a way may come to, before it was tried.
 
-        Fine-tuning does rarely worse than the frozen backbone that it starts from.
+        Fine-tuning does rarely worse than the frozen backbone that it starts from, nor do backbones
+        side by side than one of them.
         """
         backbone, mode = key
+        alone = [score for part in _parts(key) for score in scores.get(part, ())]
+        if alone:
+            return max(alone)
         frozen = scores.get((backbone, "frozen"), ())
         if mode == "finetune" and frozen:
             return max(frozen)
@@ -165,6 +191,12 @@ class Thrift:
 
     def _scores(self, trials: Sequence[TrialResult]) -> list[float]:
         return [self._sign * trial.value for trial in trials if trial.value is not None]
+
+
+def _parts(key: Key) -> list[Key]:
+    """The ways of those that stand side by side in a way; empty for a single backbone."""
+    names = key[0].split(SIGN)
+    return [(name, key[1]) for name in names] if len(names) > 1 else []
 
 
 def _first_cost(key: Key, trials: Sequence[TrialResult]) -> float:

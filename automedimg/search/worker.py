@@ -143,7 +143,7 @@ class Worker:
 
         keras = load_keras()  # paid for once, before the first job
         from automedimg.registry import load_catalog
-        from automedimg.training.assembly import Shelf
+        from automedimg.training.shelf import Shelf
 
         self._shelf = Shelf()
         self._catalog = load_catalog()

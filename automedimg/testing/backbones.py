@@ -134,12 +134,19 @@ def check_space_fits_weights(subject: BackboneSubject) -> None:
 
 
 def check_defaults(subject: BackboneSubject) -> None:
-    """Defaults set declared parameters, or those of training, to values that may be chosen."""
+    """Defaults set declared parameters, or those of training, to values that may be chosen.
+
+    They may also name a head.
+    """
     training = {**fit_space(), "train": CategoricalDistribution(subject.component.modes)}
     for weights in _possible_weights(subject):
         space = {**training, **subject.component.space(weights)}
         for index, default in enumerate(subject.component.defaults(weights)):
-            expect_in_space(default, space, _with(f"default {index}", weights))
+            what = _with(f"default {index}", weights)
+            head = default.get("head", "") if isinstance(default, Mapping) else ""
+            expect(isinstance(head, str), what, f"the head {head!r}", "the name of a head")
+            own = {k: v for k, v in dict(default).items() if k != "head" or k in space}
+            expect_in_space(own, space, what)
 
 
 def check_refuses_nonsense(subject: BackboneSubject) -> None:
@@ -183,8 +190,10 @@ def check_images_are_independent(subject: BackboneSubject) -> None:
 
 
 def check_gradcam_layer(subject: BackboneSubject) -> None:
-    """The layer that Grad-CAM reads is in the model, and gives maps (N, h, w, c)."""
+    """The layer that Grad-CAM reads is in the model, and gives maps (N, h, w, c); or none is."""
     built = subject.built()
+    if built.gradcam_layer == "":
+        return
     names = [layer.name for layer in built.model.layers]
     layer = built.gradcam_layer
     expect(layer in names, "gradcam_layer", repr(layer), f"one of {', '.join(names[-8:])}")
@@ -216,6 +225,48 @@ def _images(side: int, channels: int) -> Floats32:
     return images
 
 
+def check_fits_features(subject: BackboneSubject) -> None:
+    """What is learnt from features is learnt from them alone, and gives finite features (N, E)."""
+    component, values = subject.component, subject.values()
+    names = sorted(set(component.fit_only) - set(component.space(())))
+    expect(not names, "fit_only", names, "parameters that are declared")
+    if type(component).fit is Backbone.fit or "frozen" not in component.modes:
+        expect(not component.fit_only, "fit_only", component.fit_only, "nothing: there is no fit")
+        return
+    features = outputs(subject.built().model, _noise())
+    first, second = (component.fit(features.copy(), values, 0) for _ in range(2))
+    if first is None:
+        return
+    expect_model(first, "fit")
+    reduced = outputs(first, features)
+    expect_finite_rows(reduced, len(features), "fit, features")
+    expect_same(reduced, outputs(second, features), "features of two fits to the same")
+    alone = np.concatenate([outputs(first, row[None]) for row in features])
+    expect_same(alone, reduced, "fit, features of images in a batch and alone")
+    expect_survives_saving(first, features)
+
+
+def check_draws_what_it_says(subject: BackboneSubject) -> None:
+    """A backbone that draws no weights gives the same features after any seed."""
+    if subject.component.draws:
+        return
+    import keras
+
+    images, values = _images(subject.side, 3), subject.values()
+    keras.utils.set_random_seed(1)
+    other = subject.component.build((subject.side, subject.side, 3), values, None)
+    again = outputs(other.model, images)
+    keras.utils.set_random_seed(2)
+    expect_same(outputs(subject.built().model, images), again, "features after another seed")
+
+
+def _noise() -> Floats32:
+    """Twenty-four noisy images in [0, 255], each of its own brightness and grain."""
+    rng = np.random.default_rng(1)
+    grain = rng.integers(1, 256, (24, 1, 1, 1))
+    return (rng.integers(0, 256, (24, SIDE, SIDE, 3)) % grain).astype(np.float32)
+
+
 CHECKS = (
     check_spec,
     check_is_a_backbone,
@@ -231,4 +282,6 @@ CHECKS = (
     check_images_are_independent,
     check_gradcam_layer,
     check_survives_saving,
+    check_fits_features,
+    check_draws_what_it_says,
 )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from automedimg.contracts import Head, HeadSpec
+from automedimg.contracts import FittedHead, Head, HeadSpec
 from automedimg.testing.networks import (
     Floats32,
     KerasSubject,
     expect_finite_rows,
     expect_model,
+    expect_same,
     expect_survives_saving,
     outputs,
 )
@@ -41,8 +43,18 @@ class HeadSubject(KerasSubject[HeadSpec]):
         """Yield (description, number of classes, model) for all of `values` and `NUM_CLASSES`."""
         for values in self.values():
             for num_classes in NUM_CLASSES:
-                model = self.component.build(NUM_FEATURES, num_classes, values)
-                yield f"build for {num_classes} classes at {values}", num_classes, model
+                what, model = self.make(num_classes, values)
+                yield what, num_classes, model
+
+    def make(self, num_classes: int, values: Mapping[str, Any]) -> tuple[str, Any]:
+        """Build the classifier, or fit it to examples; return (description, model)."""
+        if not isinstance(self.component, FittedHead):
+            what = f"build for {num_classes} classes at {values}"
+            return what, self.component.build(NUM_FEATURES, num_classes, values)
+        features, labels = _examples(num_classes)
+        groups = np.arange(len(labels)) // 2
+        what = f"fit to {num_classes} classes at {values}"
+        return what, self.component.fit(features, labels, groups, num_classes, values, 0)
 
 
 def check_spec(subject: HeadSubject) -> None:
@@ -51,9 +63,10 @@ def check_spec(subject: HeadSubject) -> None:
 
 
 def check_is_a_head(subject: HeadSubject) -> None:
-    """The factory returns a `Head`."""
+    """The factory returns a `Head` or a `FittedHead`."""
     component = subject.component
-    expect(isinstance(component, Head), "factory", type(component).__name__, "a Head")
+    either = isinstance(component, Head | FittedHead)
+    expect(either, "factory", type(component).__name__, "a Head or a FittedHead")
 
 
 def check_space(subject: HeadSubject) -> None:
@@ -90,12 +103,10 @@ def check_builds_all_choices(subject: HeadSubject) -> None:
     space = subject.component.space()
     for values in variants(space, subject.values()[0]):
         try:
-            subject.component.build(NUM_FEATURES, NUM_CLASSES[0], values)
+            subject.make(NUM_CLASSES[0], values)
         except Exception as error:
             received = f"{type(error).__name__}: {error}"
-            raise ContractError(
-                f"build at {values}: got {received}, expected a classifier"
-            ) from error
+            raise ContractError(f"at {values}: got {received}, expected a classifier") from error
 
 
 def check_gives_no_probabilities(subject: HeadSubject) -> None:
@@ -107,9 +118,46 @@ def check_gives_no_probabilities(subject: HeadSubject) -> None:
 
 
 def check_can_be_trained(subject: HeadSubject) -> None:
-    """There are weights to train."""
-    for what, _, model in subject.built():
-        expect(model.trainable_weights, what, "no trainable weights", "some")
+    """There are weights to train; what is fitted tells the classes apart that it was fitted to."""
+    fitted = isinstance(subject.component, FittedHead)
+    for what, num_classes, model in subject.built():
+        if not fitted:
+            expect(model.trainable_weights, what, "no trainable weights", "some")
+            continue
+        features, labels = _examples(num_classes)
+        right = float((outputs(model, features).argmax(axis=1) == labels).mean())
+        expect(right > 0.9, what, f"{right:.0%} of its own examples right", "90 % or more")
+
+
+def check_fits_the_same_again(subject: HeadSubject) -> None:
+    """Fitted again with the same seed, a fitted head is the same; the caller's data are not."""
+    if not isinstance(subject.component, FittedHead):
+        return
+    values = subject.values()[0]
+    what, first = subject.make(NUM_CLASSES[1], values)
+    _, second = subject.make(NUM_CLASSES[1], values)
+    expect_same(outputs(first, _features()), outputs(second, _features()), f"{what}, twice")
+    _, labels = _examples(NUM_CLASSES[1])
+    kept = labels.copy()
+    subject.component.fit(_examples(NUM_CLASSES[1])[0], labels, None, NUM_CLASSES[1], values, 1)
+    expect((kept == labels).all(), what, "changed labels", "them left alone")
+
+
+def check_fits_what_lacks_a_class(subject: HeadSubject) -> None:
+    """Where the training images lack a class, there is a logit for it all the same."""
+    if not isinstance(subject.component, FittedHead):
+        return
+    num_classes = NUM_CLASSES[1]
+    features, labels = _examples(num_classes)
+    rest = labels != 1
+    model = subject.component.fit(
+        features[rest], labels[rest], None, num_classes, subject.values()[0], 0
+    )
+    logits, what = outputs(model, features), "fit without examples of a class"
+    expect_finite_rows(logits, len(features), what)
+    expect(logits.shape[1] == num_classes, what, f"{logits.shape[1]} columns", str(num_classes))
+    seldom = float((logits.argmax(axis=1) == 1).mean())
+    expect(seldom == 0.0, what, f"that class in {seldom:.0%} of the rows", "never")
 
 
 def check_survives_saving(subject: HeadSubject) -> None:
@@ -122,6 +170,15 @@ def _features() -> Floats32:
     return np.random.default_rng(0).normal(size=(16, NUM_FEATURES)).astype(np.float32)
 
 
+def _examples(num_classes: int) -> tuple[Floats32, npt.NDArray[np.int64]]:
+    """Eight rows a class, float32 (8 K, D), around centres far from each other; their labels."""
+    rng = np.random.default_rng(num_classes)
+    labels = np.repeat(np.arange(num_classes), 8)
+    centres = 3.0 * rng.normal(size=(num_classes, NUM_FEATURES))
+    noise = rng.normal(size=(len(labels), NUM_FEATURES))
+    return (centres[labels] + noise).astype(np.float32), labels.astype(np.int64)
+
+
 CHECKS = (
     check_spec,
     check_is_a_head,
@@ -132,5 +189,7 @@ CHECKS = (
     check_builds_all_choices,
     check_gives_no_probabilities,
     check_can_be_trained,
+    check_fits_the_same_again,
+    check_fits_what_lacks_a_class,
     check_survives_saving,
 )

@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import TypeAlias
 
 import keras
 
-from automedimg.contracts import Backbone, BuiltBackbone, Head, IntArray, TrialSpec
-from automedimg.registry import Catalog
-from automedimg.training.backend import make_deterministic
+from automedimg.contracts import Backbone, BuiltBackbone, FittedHead, Head, IntArray, TrialSpec
+from automedimg.registry import Catalog, SideBySide
+from automedimg.training.beside import Beside, Rows, join
 from automedimg.training.feature_files import Features
-from automedimg.training.features import FeatureCache
 from automedimg.training.network import Network, complete_logits
-from automedimg.training.precision import FULL, building_in, training_policy
+from automedimg.training.part import Part
+from automedimg.training.precision import FULL
+from automedimg.training.shelf import Shelf
 from automedimg.training.talk import Talk
 from automedimg.training.trial_data import TrialData
 
-Build: TypeAlias = Callable[[], BuiltBackbone]
-
-
-class Shelf:
-    """The last frozen backbone that a worker built, for the next trial that wants the same one.
-
-    Nothing trains it, and building it takes longer than training a head. One without a weight file
-    is not kept: its weights come from the trial's seed.
-    """
-
-    def __init__(self) -> None:
-        self._key = ""
-        self._built: BuiltBackbone | None = None
-
-    def get(self, spec: TrialSpec, shape: tuple[int, ...], build: Build) -> BuiltBackbone:
-        """Return the backbone of a trial on images of a shape, built if it isn't here."""
-        if spec.train != "frozen" or spec.weights is None:
-            self._built = None  # two large networks are one too many
-            return build()
-        values = dict(sorted(spec.backbone_values.items()))
-        key = json.dumps([spec.backbone, values, spec.weights, shape])
-        if self._built is None or key != self._key:
-            self._key, self._built = key, build()
-        return self._built
+__all__ = ["Assembly", "Shelf"]
 
 
 class Assembly:
@@ -63,83 +36,87 @@ class Assembly:
     def __init__(
         self, spec: TrialSpec, data: TrialData, catalog: Catalog, talk: Talk, shelf: Shelf
     ) -> None:
-        self._spec, self._data, self._catalog, self._talk = spec, data, catalog, talk
-        self._shelf = shelf
-        self._maker: Backbone = catalog.backbones.make(spec.backbone)
+        self._spec, self._data = spec, data
+        maker: Backbone = catalog.backbones.make(spec.backbone)
+        self._parts = {
+            name: Part(own, data, part, talk, shelf) for name, own, part in _parts(spec, maker)
+        }
+        shelf.begin([part.key for part in self._parts.values()])
         self._built: BuiltBackbone | None = None
-        self._twin: BuiltBackbone | None = None
-        self.policy = training_policy(spec.train)
-        self._cache = FeatureCache(spec, data, self._maker, self._in_float32, talk.alive)
         self._head: keras.Model | None = None
+        self._head_maker: Head | FittedHead = catalog.heads.make(spec.head)
 
     @property
     def gradcam_layer(self) -> str:
-        """The layer of the saved backbone that Grad-CAM reads; empty if none was needed."""
-        built = self._twin or self._built
-        return built.gradcam_layer if built else ""
+        """The layer of the saved backbone that Grad-CAM reads.
+
+        Empty if there is none, if the backbone wasn't needed, or if the head has no slope.
+        """
+        fitted = self.fitted_head
+        if self._built is None or (fitted is not None and not fitted.differentiable):
+            return ""
+        return self._in_float32().gradcam_layer
+
+    @property
+    def fitted_head(self) -> FittedHead | None:
+        """The head, if it is fitted at once."""
+        return self._head_maker if isinstance(self._head_maker, FittedHead) else None
+
+    @property
+    def policy(self) -> str:
+        """The precision in which the backbone is trained; several are side by side only frozen."""
+        return next(iter(self._parts.values())).policy
 
     @property
     def extracted(self) -> int:
-        """Images that went through the frozen backbone so far."""
-        return self._cache.computed
+        """Images that went through a frozen backbone so far."""
+        return sum(part.cache.computed for part in self._parts.values())
 
     @property
     def extraction_s(self) -> float:
         """Seconds that this took."""
-        return self._cache.seconds
+        return sum(part.cache.seconds for part in self._parts.values())
+
+    def draw_weights(self) -> None:
+        """Build what draws weights: first of all, so that the seed gives it the same ones again."""
+        if any(part.draws for part in self._parts.values()):
+            for part in self._parts.values():
+                part.build()
 
     def backbone(self) -> BuiltBackbone:
         """Images (N, H, W, C) to features (N, D)."""
         if self._built is None:
-            shape = self._data.input_shape
-            self._built = self._shelf.get(self._spec, shape, lambda: self._build(shape))
-            self._talk.alive()
+            built = {name: part.built() for name, part in self._parts.items()}
+            self._built = join(built) if len(built) > 1 else built[self._spec.backbone]
         return self._built
-
-    def _build(self, shape: tuple[int, int, int]) -> BuiltBackbone:
-        """Build the backbone as it is trained; in float32 if it can't be otherwise."""
-        try:
-            with building_in(self.policy):
-                return self._build_plain(shape)
-        # A plugin's own operations may not take half precision; whatever they raise, float32 may.
-        except Exception as error:
-            if self.policy == FULL:
-                raise
-            sys.stderr.write(f"trained in float32: {self.policy} gives {error!r}\n")
-            self.policy = FULL
-            make_deterministic(self._spec.seed)
-            return self._build_plain(shape)
-
-    def _build_plain(self, shape: tuple[int, int, int]) -> BuiltBackbone:
-        weights = Path(self._spec.weights) if self._spec.weights else None
-        return self._maker.build(shape, self._spec.backbone_values, weights)
 
     def _in_float32(self) -> BuiltBackbone:
         """The backbone in float32, with the weights that it has now."""
         built = self.backbone()
-        if self.policy == FULL:
-            return built
-        if self._twin is None:
-            self._twin = self._build_plain(self._data.input_shape)
-        self._twin.model.set_weights(built.model.get_weights())
-        return self._twin
+        return built if self.policy == FULL else next(iter(self._parts.values())).in_float32()
 
-    def features(self) -> Features:
+    def features(self) -> Rows:
         """The backbone's features of all rows of the pixel cache, float32 (N, D)."""
-        return self._cache.plain()
+        return _beside([part.features() for part in self._parts.values()])
 
-    def views(self, rows: IntArray, num: int) -> list[Features]:
+    def views(self, rows: IntArray, num: int) -> list[Rows]:
         """Its features of some rows, changed at random in so many ways; float32 (M, D) each."""
-        return [self._cache.view(rows, number) for number in range(1, num + 1)]
+        parts = self._parts.values()
+        return [_beside([part.view(rows, n) for part in parts]) for n in range(1, num + 1)]
 
     def head(self, num_features: int) -> keras.Model:
         """Features (N, D) to logits (N, K)."""
         if self._head is None:
-            head: Head = self._catalog.heads.make(self._spec.head)
+            if isinstance(self._head_maker, FittedHead):
+                raise TypeError(f"the head `{self._spec.head}` is fitted, not built")
             num_classes = self._data.num_classes
-            built = head.build(num_features, num_classes, self._spec.head_values)
+            built = self._head_maker.build(num_features, num_classes, self._spec.head_values)
             self._head = complete_logits(built, num_classes)
         return self._head
+
+    def put_head(self, head: keras.Model) -> None:
+        """Take a head that was fitted."""
+        self._head = head
 
     def network(self) -> Network:
         """The whole network; around the head that was trained already, if one was."""
@@ -156,3 +133,22 @@ class Assembly:
         """
         network = self.network()
         return replace(network, backbone=self._in_float32())
+
+
+def _parts(spec: TrialSpec, maker: Backbone) -> list[tuple[str, TrialSpec, Backbone]]:
+    """The backbones of a trial, each with its name and the trial's spec as it concerns that one."""
+    if not isinstance(maker, SideBySide):
+        return [(spec.backbone, spec, maker)]
+    return [
+        (name, _spec_of(spec, name, maker.values_of(name, spec.backbone_values)), part)
+        for name, part in maker.parts.items()
+    ]
+
+
+def _spec_of(spec: TrialSpec, name: str, values: dict[str, object]) -> TrialSpec:
+    weights = spec.part_weights.get(name)
+    return replace(spec, backbone=name, backbone_values=values, weights=weights, part_weights={})
+
+
+def _beside(arrays: list[Features]) -> Rows:
+    return arrays[0] if len(arrays) == 1 else Beside(arrays)

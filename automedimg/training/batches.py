@@ -12,6 +12,7 @@ import numpy.typing as npt
 from automedimg.contracts import FloatArray, IntArray
 from automedimg.data.levels import grey_levels
 from automedimg.training.accumulation import deal
+from automedimg.training.beside import Rows
 from automedimg.training.sampling import draw_epoch, epoch_size
 
 PREDICTED = 64
@@ -40,7 +41,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __init__(
         self,
-        source: npt.NDArray[Any],
+        source: Rows,
         rows: IntArray,
         labels: IntArray,
         weights: FloatArray,
@@ -48,7 +49,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         seed: int,
         sampling: str = "none",
         steps: int = 1,
-        views: Sequence[npt.NDArray[Any]] = (),
+        views: Sequence[Rows] = (),
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self._source, self._rows, self._labels = _plain(source), rows, labels
@@ -84,7 +85,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
 def predict_rows(
     model: keras.Model,
-    source: npt.NDArray[Any],
+    source: Rows,
     rows: IntArray,
     batch_size: int = PREDICTED,
     alive: Callable[[], None] | None = None,
@@ -112,7 +113,7 @@ def predict_rows(
     return np.concatenate(outputs)
 
 
-def _plain(source: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _plain(source: Rows) -> Rows:
     """A plain view of a memory map: each look into one would make another `memmap`."""
     return np.asarray(source) if isinstance(source, np.memmap) else source
 

@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import keras
-import numpy.typing as npt
 
-from automedimg.contracts import MetricSpec, TrialSpec
+from automedimg.contracts import FittedHead, MetricSpec, TrialSpec
 from automedimg.training.accumulation import num_steps
 from automedimg.training.assembly import Assembly
 from automedimg.training.backend import make_deterministic
 from automedimg.training.batches import PREDICTED, Batches, predict_rows, softmax
+from automedimg.training.beside import Rows
 from automedimg.training.changes import ALL
 from automedimg.training.event_log import EventLog
 from automedimg.training.fit import fit
+from automedimg.training.fitting import fit_head, score_head
 from automedimg.training.keeper import Keeper
 from automedimg.training.lean import LeanHead, make_lean
 from automedimg.training.losses import make_loss
@@ -100,12 +100,13 @@ class Course:
         return refreshed
 
     def _fit_head(self) -> Fit:
-        if self._spec.weights is None:
-            self._parts.backbone()  # first of all: the seed has to give it the same weights again
+        self._parts.draw_weights()
         features = self._parts.features()
         views = self._parts.views(self._train.rows, int(self._spec.fit.get("views", 1)) - 1)
         # Whether the features were there already must not show: start the seed's draws anew.
         make_deterministic(self._spec.seed)
+        if self._parts.fitted_head is not None:
+            return self._fit_at_once(self._parts.fitted_head, features, views)
         head = self._parts.head(features.shape[1])
         lean = make_lean(head, self._spec)
         if lean is None:
@@ -114,6 +115,17 @@ class Course:
         fit = self._fit_on(lean, features, spec, self._talk, self._keep(lean), views)
         head.set_weights(lean.get_weights())
         return fit
+
+    def _fit_at_once(self, head: FittedHead, features: Rows, views: Sequence[Rows]) -> Fit:
+        start, spec, data = time.monotonic(), self._spec, self._data
+        model = fit_head(
+            head, features, views, self._train, data.num_classes, spec.head_values, spec.seed
+        )
+        self._parts.put_head(model)
+        self._talk.alive()
+        metric = self._metric.factory()
+        sides = self._train, self._validation
+        return score_head(model, features, *sides, metric, self._talk, start)
 
     def _prepare(self, model: keras.Model) -> Keeper:
         """Compile a model, and bring it to where a checkpoint left it."""
@@ -158,11 +170,11 @@ class Course:
     def _fit_on(
         self,
         model: keras.Model | LeanHead,
-        source: npt.NDArray[Any],
+        source: Rows,
         spec: TrialSpec,
         talk: Talk,
         keeper: Keeper | None,
-        views: Sequence[npt.NDArray[Any]] = (),
+        views: Sequence[Rows] = (),
         scored: Callable[[], keras.Model] | None = None,
     ) -> Fit:
         # Where classes are sampled to equal numbers, there is no class weight to choose.

@@ -24,6 +24,7 @@ from automedimg.training.batches import PREDICTED
 from automedimg.training.changes import ALL, parse_changes
 from automedimg.training.extraction import make_extractor
 from automedimg.training.feature_files import Features, sweep, write_in_parts
+from automedimg.training.shelf import built_values
 from automedimg.training.trial_data import TrialData
 
 VIEW_STRENGTH = 0.4
@@ -63,6 +64,11 @@ class FeatureCache:
         self._batch_size = max(1, PREDICTED // spec.accumulate)
         self._folder = Path(data.context.features)
         self.computed, self.seconds = 0, 0.0
+
+    @property
+    def key(self) -> str:
+        """Names what the features depend on."""
+        return _digest(self._about)
 
     def plain(self) -> Features:
         """Of every row of the pixel cache, as it is: float32 (N, D), a read-only memory map."""
@@ -178,10 +184,10 @@ def _about(spec: TrialSpec, data: TrialData, backbone: Backbone) -> dict[str, An
         "pixels": data.source.parent.name,
         "backbone": spec.backbone,
         "code": content_hash(inspect.getsourcefile(type(backbone))),
-        "values": dict(sorted(spec.backbone_values.items())),
+        "values": built_values(spec, backbone),
         "weights": content_hash(spec.weights),
-        # Without a file the weights come from the seed.
-        "seed": spec.seed if spec.weights is None else None,
+        # Without a file the weights come from the seed, if there are any.
+        "seed": spec.seed if spec.weights is None and backbone.draws else None,
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
     }

@@ -15,7 +15,7 @@ from automedimg.data import decoding, files, forming, reading
 from automedimg.data.levels import grey_levels
 from automedimg.data.preprocessing import parse_preprocessing
 from automedimg.errors import RunError
-from automedimg.training.backend import load_keras
+from automedimg.training.loading import load_classifier
 
 BATCH = 64
 
@@ -58,12 +58,9 @@ class Classifier:
         self.about: dict[str, Any] = files.read_versioned(folder / "model.json")
         self.classes: tuple[str, ...] = tuple(self.about["classes"])
         (self._how,) = parse_preprocessing([self.about["preprocessing"]])
-        keras = load_keras()
         try:
-            self.model = keras.models.load_model(
-                folder / "model.keras", safe_mode=True, compile=False
-            )
-        except (OSError, ValueError, TypeError) as error:
+            self.model = load_classifier(folder / "model.keras")
+        except (OSError, ValueError, TypeError, ImportError) as error:
             raise RunError(f"the model in `{folder}` can't be loaded: {error}") from error
 
     def predict(self, paths: Iterable[str | Path]) -> Iterator[Prediction]:

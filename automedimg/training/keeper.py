@@ -21,8 +21,8 @@ from automedimg.training.precision import training_policy
 from automedimg.training.state import ModelState
 from automedimg.training.trial_data import TrialData
 
-FREE = ("folder", "time_limit_s", "checkpoint_s", "weights", "tensorboard")
-"""Fields of a spec that a trial may go on without: the weight file's content counts, not its path.
+FREE = ("folder", "time_limit_s", "checkpoint_s", "weights", "part_weights", "tensorboard")
+"""Fields of a spec that a trial may go on without: of a weight file the content counts.
 """
 
 SHARE = 0.05
@@ -111,6 +111,7 @@ def identity(spec: TrialSpec, data: TrialData) -> dict[str, Any]:
     return {
         "spec": {name: value for name, value in spec.to_json().items() if name not in FREE},
         "weights": content_hash(spec.weights),
+        "part_weights": {name: content_hash(p) for name, p in sorted(spec.part_weights.items())},
         "data": context.data_fingerprint,
         "pixels": data.source.parent.name,
         "classes": list(context.classes),

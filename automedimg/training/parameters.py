@@ -21,6 +21,8 @@ LOSSES = ("crossentropy", "focal", "binary_crossentropy")
 UNVARIED = ("schedule", "plateau_patience", "momentum", "nesterov", "changes")
 """Parameters that a search leaves at their defaults unless it is told to vary them: each would
 cost trials, and seldom brings anything. Whoever repeats a paper fixes them."""
+FOR_FITTED = ("preprocessing", "views")
+"""Those of them that a fitted head has too: they say what it is fitted to."""
 
 
 def fit_space() -> Space:

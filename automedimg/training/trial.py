@@ -20,6 +20,7 @@ from automedimg.training.assembly import Assembly, Shelf
 from automedimg.training.backend import make_deterministic
 from automedimg.training.batches import predict_rows
 from automedimg.training.course import Course
+from automedimg.training.loading import load_classifier
 from automedimg.training.network import Network
 from automedimg.training.outcome import Fit
 from automedimg.training.talk import TrialTalk
@@ -110,7 +111,7 @@ def score_model(
     Raises:
         OSError: the predictions can't be written.
     """
-    model = keras.models.load_model(model_path, safe_mode=True, compile=False)
+    model = load_classifier(model_path)
     y_prob = predict_rows(model, data.pixels, side.rows, alive=alive).astype(np.float64)
     with files.replacing(out) as temporary:
         save_predictions(temporary, side, y_prob)

@@ -21,10 +21,12 @@ class Side:
     Args:
         rows: Rows in the pixel cache, int64 (N,).
         labels: Class indices, int64 (N,).
+        groups: Number of the group of each, int64 (N,); None where groups aren't known.
     """
 
     rows: IntArray
     labels: IntArray
+    groups: IntArray | None = None
 
 
 class TrialData:
@@ -42,6 +44,7 @@ class TrialData:
         with np.load(context.rows, allow_pickle=False) as table:
             self._rows, self._labels = table["row"], table["label"]
             self._splits = table["split"]
+            self._groups = table.get("group")
 
     @property
     def num_classes(self) -> int:
@@ -57,7 +60,8 @@ class TrialData:
     def side(self, split: str) -> Side:
         """Return one side of the split: ``train``, ``validation`` or ``test``."""
         inside = self._splits == SPLIT_CODES[split]
-        return Side(self._rows[inside], self._labels[inside])
+        groups = None if self._groups is None else self._groups[inside]
+        return Side(self._rows[inside], self._labels[inside], groups)
 
 
 def class_weights(labels: IntArray, num_classes: int, scheme: str) -> FloatArray:

@@ -10,7 +10,7 @@ from automedimg_backbones.keras_networks import NETWORKS
 
 @hookimpl
 def automedimg_backbones() -> Iterator[BackboneSpec]:
-    """Offer the searched CNN, AutoKeras's blocks, `keras.applications` and networks of papers."""
+    """Offer the searched CNN, AutoKeras's blocks, `keras.applications`, papers' networks, HOG."""
     yield BackboneSpec(
         "autokeras",
         "AutoKeras's blocks: plain convolutions, ResNet or Xception, from scratch",
@@ -45,6 +45,14 @@ def automedimg_backbones() -> Iterator[BackboneSpec]:
         default=False,
     )
     yield BackboneSpec(
+        "hog_pca",
+        "Histograms of oriented gradients, reduced to principal components; no network",
+        lazy("automedimg_backbones.hog_pca:HogPca"),
+        sources.HOG,
+        gmacs=0.08,  # it has hardly any; this is its time beside a MobileNetV2's
+        tags=("descriptor",),
+    )
+    yield BackboneSpec(
         "jardim_cnn",
         "Two convolutions of 32 filters, flattened, of a paper on Br35H",
         lazy("automedimg_backbones.jardim_cnn:JardimCnn"),
@@ -66,7 +74,7 @@ def automedimg_backbones() -> Iterator[BackboneSpec]:
 
 @hookimpl
 def automedimg_heads() -> Iterator[HeadSpec]:
-    """Offer the searched dense head, and any dense layers."""
+    """Offer dense heads, and those that scikit-learn fits to a frozen backbone's features."""
     yield HeadSpec(
         "dense",
         "Dense layers with dropout, or a plain linear layer",
@@ -77,4 +85,22 @@ def automedimg_heads() -> Iterator[HeadSpec]:
         "Any dense layers, written as text, with a softmax or a sigmoid",
         lazy("automedimg_backbones.layers:Layers"),
         default=False,
+    )
+    yield HeadSpec(
+        "logistic",
+        "Logistic regression on a frozen backbone's features",
+        lazy("automedimg_backbones.logistic:Logistic"),
+    )
+    yield HeadSpec(
+        "random_forest",
+        "Random forest on a frozen backbone's features",
+        lazy("automedimg_backbones.forest:RandomForest"),
+        sources.FOREST,
+        default=False,
+    )
+    yield HeadSpec(
+        "svm",
+        "Support vector machine on a frozen backbone's features, with probabilities",
+        lazy("automedimg_backbones.svm:Svm"),
+        sources.SVM,
     )

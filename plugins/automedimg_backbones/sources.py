@@ -33,6 +33,14 @@ EFFICIENTNET_V2 = Source(
     "https://arxiv.org/abs/2104.00298",
     "Apache-2.0",
 )
+FOREST = Source(
+    "Breiman (2001), Random Forests, Machine Learning 45",
+    "https://doi.org/10.1023/A:1010933404324",
+)
+HOG = Source(
+    "Dalal & Triggs (2005), Histograms of Oriented Gradients for Human Detection, CVPR",
+    "https://doi.org/10.1109/CVPR.2005.177",
+)
 INCEPTION_V3 = Source(
     "Szegedy et al. (2016), Rethinking the Inception Architecture for Computer Vision, CVPR, "
     "arXiv:1512.00567",
@@ -79,3 +87,7 @@ XCEPTION = Source(
     "MIT",
 )
 ZHANG = Source("Zhang, a CNN against HOG and classical classifiers on blood smears of B-ALL")
+SVM = Source(
+    "Cortes & Vapnik (1995), Support-Vector Networks, Machine Learning 20",
+    "https://doi.org/10.1007/BF00994018",
+)

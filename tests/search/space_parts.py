@@ -13,6 +13,7 @@ from automedimg.contracts import (
     Backbone,
     BackboneSpec,
     BuiltBackbone,
+    FittedHead,
     Head,
     HeadSpec,
     Space,
@@ -101,11 +102,30 @@ class Dense(Head):
         raise AssertionError("nothing is built to search a space")
 
 
+class Fitted(FittedHead):
+    """A head that is fitted at once, with a conditional parameter."""
+
+    def space(self) -> Space:
+        return {
+            "kernel": CategoricalDistribution(("rbf", "linear")),
+            "gamma": When("kernel", ("rbf",), FloatDistribution(0.1, 10.0, log=True)),
+            "class_weight": CategoricalDistribution(("none", "balanced")),
+        }
+
+    def defaults(self) -> Sequence[Mapping[str, Any]]:
+        return ({"kernel": "rbf", "gamma": 1.0, "class_weight": "none"}, {"kernel": "linear"})
+
+    def fit(self, *args: Any) -> Any:
+        raise AssertionError("nothing is fitted to search a space")
+
+
 BACKBONES: dict[str, type[Backbone]] = {"net": Net, "plain": Plain}
 
 
-def catalog_of(**backbones: Any) -> Catalog:
+def catalog_of(*, fitted: Sequence[str] = (), **backbones: Any) -> Catalog:
     """A catalog of these backbones (factories by name) and of the heads `dense` and `rare`.
+
+    Further heads may be `fitted`.
 
     What is called `rare` isn't considered by default.
     """
@@ -128,6 +148,7 @@ def catalog_of(**backbones: Any) -> Catalog:
         return [
             HeadSpec("dense", "Dense layers", Dense),
             HeadSpec("rare", "Seldom wanted", Dense, default=False),
+            *(HeadSpec(name, "Fitted at once", Fitted) for name in fitted),
         ]
 
     catalog = Catalog()

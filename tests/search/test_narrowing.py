@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,13 +171,16 @@ def test_a_bare_name_is_fixed_wherever_it_is(build: Builder) -> None:
     assert fixed(build(alpha="1.0")) == {"net.alpha": 1.0}
     assert fixed(build(learning_rate="1e-4")) == {"learning_rate": 1e-4}
     build.catalog = catalog_of(net=Net, twin=Net)
-    assert fixed(build(alpha="0.35")) == {"net.alpha": 0.35, "twin.alpha": 0.35}
+    alone = {"net.alpha": 0.35, "twin.alpha": 0.35}
+    assert fixed(build("net", "twin", alpha="0.35")) == alone
+    beside = {f"net+twin.{name}": value for name, value in alone.items()}
+    assert fixed(build(alpha="0.35")) == alone | beside
 
 
 def test_a_qualified_name_is_fixed_there_only(build: Builder) -> None:
     build.have(SMALL, LARGE)
     build.catalog = catalog_of(net=Net, twin=Net)
-    assert fixed(build(twin__alpha="0.35")) == {"twin.alpha": 0.35}
+    assert fixed(build("net", "twin", twin__alpha="0.35")) == {"twin.alpha": 0.35}
     assert fixed(build(dense__units="100")) == {"dense.units": 100}
 
 
@@ -471,3 +475,118 @@ def test_a_file_is_taken_for_the_weights_that_fit(build: Builder, tmp_path: Path
     option = build("net", alpha="1.0").backbones["net"]
     assert option.weights == ((LARGE, file),)
     assert option.weights_for({"alpha": 1.0}) == file
+
+
+def test_fitted_heads_alone_leave_what_can_be_frozen(build: Builder) -> None:
+    build.catalog = catalog_of(net=Net, plain=Plain, fitted=["svm"])
+    build.have(SMALL)
+    space = build(heads=("svm",))
+    assert {name: option.modes for name, option in space.backbones.items()} == {"net": ("frozen",)}
+    with pytest.raises(ConfigurationError, match="plain as `frozen`, and `svm` can be fitted to"):
+        build("net", "plain", heads=("svm",))
+    with pytest.raises(ConfigurationError, match="unknown parameter `learning_rate`"):
+        build(heads=("svm",), learning_rate="0.1")
+
+
+def test_fitted_heads_go_where_no_backbone_can_be_frozen(build: Builder) -> None:
+    build.catalog = catalog_of(net=Net, plain=Plain, fitted=["svm"])
+    assert list(build().heads) == ["dense"]  # there are no weights
+    with pytest.raises(ConfigurationError, match="`svm` can only be fitted to a frozen backbone"):
+        build(heads=("dense", "svm"))
+
+
+def test_class_weights_are_fixed_for_all_who_weigh(build: Builder) -> None:
+    build.catalog = catalog_of(net=Net, fitted=["svm"])
+    build.have(SMALL)
+    space = build(class_weight="balanced")
+    assert fixed(space) == {"class_weight": "balanced", "svm.class_weight": "balanced"}
+
+
+@pytest.mark.parametrize("heads", [(), ("svm",)])
+def test_balanced_classes_are_weighed_by_nobody(build: Builder, heads: tuple[str, ...]) -> None:
+    build.catalog = catalog_of(net=Net, fitted=["svm"])
+    build.have(SMALL)
+    store = WeightStore([build.folder], download=False)
+    wanted = Wanted(heads=heads, balanced=True)
+    space = build_space(build.catalog, wanted, store, build.heard.append)
+    trained = {} if heads else {"sampling": "none", "class_weight": "none"}
+    assert fixed(space) == {"svm.class_weight": "none", **trained}
+
+
+class Second(Net):
+    def weights(self) -> Any:
+        return (replace(SMALL, files=("second.h5",)),)
+
+
+def test_two_pretrained_networks_are_also_offered_side_by_side(build: Builder) -> None:
+    build.catalog = catalog_of(net=Net, second=Second, plain=Plain)
+    build.have(SMALL, LARGE)
+    assert list(build().backbones) == ["net", "plain", "second"]
+    (build.folder / "second.h5").touch()
+    space = build()
+    assert list(space.backbones) == ["net", "plain", "second", "net+second"]
+    assert space.backbones["net+second"].modes == ("frozen",)
+    assert list(build("net", "second").backbones) == ["net", "second"]
+    assert "net+second" not in build(train="scratch").backbones
+    chosen = [c for c in default_choices(space, fit_defaults()) if c["backbone"] == "net+second"]
+    # The first frozen default of each, with either guess of the head.
+    assert [choice["net+second.net.alpha"] for choice in chosen] == [0.35, 0.35]
+    assert [choice["net+second.second.alpha"] for choice in chosen] == [0.35, 0.35]
+    assert [choice["dense.hidden"] for choice in chosen] == [True, False]
+
+
+def test_a_trial_of_two_names_the_weights_of_each(build: Builder) -> None:
+    build.catalog = catalog_of(net=Net, second=Second)
+    build.have(SMALL, LARGE)
+    (build.folder / "second.h5").touch()
+    space = build("second+net", alpha="0.35")
+    names = ["second+net.second.alpha", "second+net.net.alpha"]
+    assert fixed(space) == dict.fromkeys(names, 0.35)
+    option = space.backbones["second+net"]
+    values = {"second.alpha": 0.35, "net.alpha": 1.0}
+    files = {"second": "second.h5", "net": "large.h5"}
+    assert option.part_weights(values) == {n: str(build.folder / f) for n, f in files.items()}
+    assert option.weights_for(values) is None
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    choice = build("second+net").choose(study.ask())
+    assert set(choice.backbone_values) == {"second.alpha", "net.alpha"}
+    assert choice.train == "frozen"
+
+
+def test_a_pair_needs_the_weights_of_both(build: Builder) -> None:
+    build.catalog = catalog_of(net=Net, second=Second, plain=Plain)
+    build.have(SMALL)
+    with pytest.raises(ConfigurationError, match="`net\\+second` needs pretrained weights of each"):
+        build("net+second")
+    with pytest.raises(ConfigurationError, match="`plain` can't stand in"):
+        build("net+plain")
+    with pytest.raises(UnknownNameError, match="unknown backbone `secnd`"):
+        build("net+secnd")
+
+
+def test_each_head_is_tried_with_a_frozen_backbone(build: Builder) -> None:
+    build.catalog = catalog_of(net=Net, plain=Plain, fitted=["svm"])
+    build.have(LARGE)
+    space = build()
+    choices = default_choices(space, fit_defaults())
+    assert [choice.get("head") for choice in choices] == ["dense", "svm", None, None]
+    assert set(choices[1]) == {
+        *("backbone", "net.alpha", "train", "head", "views"),
+        *("svm.kernel", "svm.gamma", "svm.class_weight"),
+    }
+    for chosen in choices:
+        space.choose(FixedTrial(chosen))
+
+
+def test_a_backbone_may_name_the_head_that_it_goes_best_with(build: Builder) -> None:
+    class Picky(Extractor):
+        def defaults(self, weights: Any) -> Any:
+            return [{"train": "frozen", "head": "svm"}]
+
+    build.catalog = catalog_of(picky=Picky, fitted=["svm"])
+    choices = default_choices(build(), fit_defaults())
+    assert [choice["head"] for choice in choices] == ["svm", "dense"]
+    alone = default_choices(build(heads=("dense",)), fit_defaults())
+    assert [choice["head"] for choice in alone] == ["dense", "dense"]
+    only = default_choices(build(heads=("dense", "rare")), fit_defaults())
+    assert [choice["head"] for choice in only] == ["dense", "rare"]

@@ -10,9 +10,9 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import FixedTrial
-from space_parts import LARGE, SMALL, Dense, Extractor, Net, Plain
+from space_parts import LARGE, SMALL, Dense, Extractor, Fitted, Net, Plain
 
-from automedimg.contracts import Backbone, Space, Weights
+from automedimg.contracts import AnyHead, Backbone, Space, Weights
 from automedimg.search.space import (
     ALL_MODES,
     BackboneOption,
@@ -211,23 +211,44 @@ def mixed() -> SearchSpace:
     return SearchSpace(backbones, {"dense": Dense(), "other": Dense()}, fit_space(), {})
 
 
+HEADS: dict[str, dict[str, AnyHead]] = {
+    "trained": {"dense": Dense(), "other": Dense()},
+    "one fitted": {"dense": Dense(), "other": Dense(), "svm": Fitted()},
+    "one trained": {"dense": Dense(), "svm": Fitted()},
+    "two of each": {"dense": Dense(), "svm": Fitted(), "other": Dense(), "forest": Fitted()},
+    "all fitted": {"forest": Fitted(), "svm": Fitted()},
+    "only a fitted one": {"svm": Fitted()},
+}
+
+
+FIXED: list[dict[str, Any]] = [
+    {},
+    {"loss": "focal"},
+    {"loss": "crossentropy"},
+    {"sampling": "none", "plain.layers": 1},
+]
+
+
 @pytest.mark.parametrize(
-    "fixed",
-    [{}, {"loss": "focal"}, {"loss": "crossentropy"}, {"sampling": "none", "plain.layers": 1}],
+    ("heads", "fixed"),
+    [*(("trained", fixed) for fixed in FIXED), *((heads, FIXED[-1]) for heads in HEADS)],
 )
 @pytest.mark.parametrize("names", [(), ("net",), ("net", "second"), ("plain", "extractor")])
 def test_strategies_are_told_of_exactly_what_is_searched(
-    fixed: dict[str, Any], names: tuple[str, ...]
+    fixed: dict[str, Any], names: tuple[str, ...], heads: str
 ) -> None:
     """What `choose` asks for is what `parameters` says is active, whatever was chosen."""
-    space = mixed()
+    space = replace(mixed(), heads=HEADS[heads])
     kept = {name: space.backbones[name] for name in names or space.backbones}
+    if not space.trained_heads:
+        frozen = {n: replace(o, modes=("frozen",)) for n, o in kept.items() if "frozen" in o.modes}
+        kept, fixed = frozen, {}
     known = {name: value for name, value in fixed.items() if "." not in name or "plain" in kept}
     space = replace(space, backbones=kept, fixed=known)
     parameters = space.parameters()
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     seen: set[str] = set()
-    for _ in range(60):
+    for _ in range(90):
         trial = study.ask()
         space.choose(trial)
         active = {p.name for p in parameters if p.active(trial.params)}
@@ -239,8 +260,56 @@ def test_strategies_are_told_of_exactly_what_is_searched(
     assert seen == {parameter.name for parameter in parameters}
 
 
-def test_parents_stand_before_what_depends_on_them() -> None:
-    names = [parameter.name for parameter in mixed().parameters()]
-    for parameter in mixed().parameters():
+@pytest.mark.parametrize("heads", HEADS.values(), ids=HEADS)
+def test_parents_stand_before_what_depends_on_them(heads: dict[str, AnyHead]) -> None:
+    parameters = replace(mixed(), heads=heads).parameters()
+    names = [parameter.name for parameter in parameters]
+    for parameter in parameters:
         for way in parameter.when:
             assert all(names.index(parent) < names.index(parameter.name) for parent in way)
+
+
+def with_fitted(*trained: str) -> SearchSpace:
+    heads: dict[str, AnyHead] = {name: Dense() for name in trained}
+    return replace(mixed(), heads={**heads, "svm": Fitted()})
+
+
+def test_a_fitted_head_has_nothing_of_training_by_gradients() -> None:
+    asked = {"backbone": "net", "train": "frozen", "net.alpha": 1.0, "head": "svm", "views": 2}
+    head = {"svm.kernel": "linear", "svm.class_weight": "balanced"}
+    choice = with_fitted("dense").choose(FixedTrial(asked | head))  # raises where it is asked more
+    assert choice.fit == {"views": 2}
+    assert choice.head_values == {"kernel": "linear", "class_weight": "balanced"}
+    assert choice.params == asked | head
+
+
+def test_what_is_trained_gets_a_head_that_can_be_trained() -> None:
+    fit = {**FIT, "augmentation": 0.1, "unfreeze": 0.5}
+    asked = {"backbone": "net", "train": "finetune", "net.alpha": 1.0, "trained.head": "other"}
+    head = {"other.hidden": False, "other.dropout": 0.1}
+    choice = with_fitted("dense", "other").choose(FixedTrial(asked | head | fit))
+    assert choice.head == choice.params["head"] == "other"
+    # Where there is only one, there is nothing to choose.
+    del asked["trained.head"]
+    head = {"dense.hidden": False, "dense.dropout": 0.1}
+    choice = with_fitted("dense").choose(FixedTrial(asked | head | fit))
+    assert choice.head == choice.params["head"] == "dense"
+
+
+def test_every_trial_with_fitted_heads_keeps_to_the_declared_distributions() -> None:
+    space = with_fitted("dense", "other")
+    known = space.distributions()
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    chosen = set()
+    for _ in range(80):
+        trial = study.ask()
+        choice = space.choose(trial)
+        chosen.add((choice.train == "frozen", choice.head))
+        assert all(known[name] == drawn for name, drawn in trial.distributions.items())
+    trained = {(False, "dense"), (False, "other")}
+    assert chosen == trained | {(True, "dense"), (True, "other"), (True, "svm")}
+
+
+def test_with_fitted_heads_alone_training_has_no_parameters() -> None:
+    space = replace(mixed(), heads={"svm": Fitted()})
+    assert set(fit_space()) & set(space.distributions()) == {"views"}

@@ -131,6 +131,41 @@ def test_a_way_begins_with_its_defaults():
     assert seen == [*defaults, {"backbone": "a"}]
 
 
+def test_each_frozen_backbone_is_looked_at_once_before_one_comes_again():
+    """However cheap and promising one is; not what would take most of the time left."""
+    space = make_space(cheap=("frozen",), dear=("frozen",), dearest=("frozen", "finetune"))
+    prior = {("cheap", "frozen"): 1.0, ("dear", "frozen"): 30.0, ("dearest", "frozen"): 300.0}
+    thrift = Thrift(space, [], {**prior, ("dearest", "finetune"): 900.0}, True)
+    known = [result(0, ("cheap", "frozen"), 0.95, 1.0)]
+    assert thrift.advise(known, [], 100.0).way == "dear frozen"
+    running = [{"backbone": "dear", "train": "frozen"}]
+    assert thrift.advise(known, running, 100.0).way == "cheap frozen"
+    assert thrift.advise(known, running, 1000.0).way == "dearest frozen"
+    known.append(result(1, ("dear", "frozen"), 0.5, 30.0))
+    assert thrift.advise(known, [], 400.0).way == "cheap frozen"
+
+
+def test_a_pair_is_tried_once_both_of_it_were():
+    """It costs a head then, and may do better than the better one."""
+    options = ("a", "b", "a+b")
+    space = make_space(**dict.fromkeys(options, ("frozen",)))
+    prior = {("a", "frozen"): 10.0, ("b", "frozen"): 20.0, ("a+b", "frozen"): 30.0}
+    thrift = Thrift(space, [], prior, True)
+
+    def tried(name: str, score: float) -> TrialResult:
+        paid = result(0, (name, "frozen"), score, 20.5)
+        return replace(paid, extraction_s=20.0)
+
+    known = [tried("a", 0.90 + n / 1000) for n in range(8)]
+    # Features of the other one have to be made first: that is dear.
+    before = thrift._cost(("a+b", "frozen"), {("a", "frozen"): known, ("b", "frozen"): []})
+    assert before == pytest.approx(60.0)
+    known.append(tried("b", 0.80))
+    advice = thrift.advise(known, [], 600.0)
+    assert advice.way == "a+b frozen"
+    assert advice.cost_s == pytest.approx(1.0)
+
+
 def test_features_are_paid_for_once():
     """What extraction took does not make the next head dear."""
     space = make_space(a=("frozen",), b=("frozen",))

@@ -3,6 +3,7 @@
 from types import MappingProxyType
 
 import keras
+import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
@@ -10,6 +11,7 @@ from automedimg.contracts import (
     Backbone,
     BackboneSpec,
     BuiltBackbone,
+    FittedHead,
     Head,
     HeadSpec,
     Weights,
@@ -158,6 +160,63 @@ class Fixed(Sound):
         return (self.chosen,)
 
 
+class Describes(Fixed):
+    """A fixed descriptor with a learnt part."""
+
+    modes = ("frozen",)
+    draws = False
+    fit_only = ("parts",)
+    own = MappingProxyType({"parts": IntDistribution(1, 3)})
+    layer = ""
+    start = "ones"
+
+    def build(self, input_shape, values, weights):
+        image = keras.Input(input_shape)
+        x = keras.layers.Rescaling(1 / 255)(image)
+        layer = keras.layers.Conv2D(3, 8, strides=8, kernel_initializer=self.start)
+        return BuiltBackbone(keras.Model(image, keras.layers.Flatten()(layer(x))), self.layer)
+
+    def fit(self, features, values, seed):
+        _, _, axes = np.linalg.svd(features - features.mean(axis=0), full_matrices=False)
+        return self.dense(axes[: values["parts"]].T)
+
+    def dense(self, kernel):
+        layer = keras.layers.Dense(kernel.shape[1], use_bias=False)
+        features = keras.Input((len(kernel),))
+        model = keras.Model(features, layer(features))
+        layer.set_weights([kernel])
+        return model
+
+
+class Draws(Describes):
+    start = "glorot_uniform"
+
+
+class FitsAnew(Describes):
+    count = 0
+
+    def fit(self, features, values, seed):
+        FitsAnew.count += 1
+        return self.dense(features[FitsAnew.count : FitsAnew.count + 2].T)
+
+
+class FitsNothing(Fixed):
+    fit_only = ("width",)
+
+
+class ReadsUndeclared(Describes):
+    fit_only = ("components",)
+
+
+class OddHead(Fixed):
+    chosen = MappingProxyType({"head": 3})
+
+
+@pytest.mark.parametrize("backbone", [Describes, type("H", (Fixed,), {"chosen": {"head": "svm"}})])
+def test_a_sound_descriptor_passes(failing, backbone):
+    assert failing(backbones=[BackboneSpec("it", "It", backbone)]) == {}
+
+
 @pytest.mark.parametrize("backbone", [Sound, LargeOnly])
 def test_a_sound_backbone_passes(failing, backbone):
     assert failing(backbones=[BackboneSpec("it", "It", backbone)]) == {}
@@ -183,6 +242,11 @@ def test_a_sound_backbone_passes(failing, backbone):
         (NoSide, "min_side"),
         (Credulous, "refuses_nonsense"),
         (Clumsy, "refuses_nonsense"),
+        (Draws, "draws_what_it_says"),
+        (FitsAnew, "fits_features"),
+        (FitsNothing, "fits_features"),
+        (ReadsUndeclared, "fits_features"),
+        (OddHead, "defaults"),
     ],
 )
 def test_broken_backbones_are_caught(failing, backbone, check):
@@ -273,8 +337,53 @@ class OddSpace(Linear):
         return {"units": [4, 8]}
 
 
-def test_a_sound_head_passes(failing):
-    assert failing(heads=[HeadSpec("it", "It", Linear)]) == {}
+class Means(FittedHead):
+    """The nearest mean, as a linear classifier."""
+
+    def space(self):
+        return {"strength": FloatDistribution(0.5, 2.0)}
+
+    def fit(self, features, labels, groups, num_classes, values, seed):
+        kernel = np.zeros((features.shape[1], num_classes), np.float32)
+        bias = np.full(num_classes, -1e4, np.float32)
+        for k in np.unique(labels):
+            mean = features[labels == k].mean(axis=0)
+            kernel[:, k], bias[k] = mean, -(mean**2).sum() / 2
+        return self.dense(kernel * values["strength"], bias * values["strength"])
+
+    def dense(self, kernel, bias):
+        layer = keras.layers.Dense(len(bias))
+        features = keras.Input((len(kernel),))
+        model = keras.Model(features, layer(features))
+        layer.set_weights([kernel, bias])
+        return model
+
+
+class Guesses(Means):
+    def dense(self, kernel, bias):
+        return super().dense(-kernel, bias)
+
+
+class OnlyKnown(Means):
+    def dense(self, kernel, bias):
+        return super().dense(kernel[:, bias > -1e4], bias[bias > -1e4])
+
+
+class Unseeded(Means):
+    def dense(self, kernel, bias):
+        return super().dense(kernel + np.random.default_rng().normal(size=kernel.shape), bias)
+
+
+class ChangesLabels(Means):
+    def fit(self, features, labels, *rest):
+        model = super().fit(features, labels, *rest)
+        labels[:] = 0
+        return model
+
+
+@pytest.mark.parametrize("head", [Linear, Means])
+def test_a_sound_head_passes(failing, head):
+    assert failing(heads=[HeadSpec("it", "It", head)]) == {}
 
 
 def test_one_logit_is_enough_for_two_classes(failing):
@@ -291,6 +400,10 @@ def test_one_logit_is_enough_for_two_classes(failing):
         (CodeHead, "survives_saving"),
         (FarDefault, "defaults"),
         (OddSpace, "space"),
+        (Guesses, "can_be_trained"),
+        (OnlyKnown, "fits_what_lacks_a_class"),
+        (Unseeded, "fits_the_same_again"),
+        (ChangesLabels, "fits_the_same_again"),
     ],
 )
 def test_broken_heads_are_caught(failing, head, check):
