@@ -55,10 +55,11 @@ def load_model(outcome: Outcome) -> Any:
     Raises:
         RunError: it can't be loaded.
     """
-    keras = load_keras()
+    from automedimg.training.loading import load_classifier
+
     path = outcome.folder / "best" / "model.keras"
     try:
-        return keras.models.load_model(path, safe_mode=True, compile=False)
+        return load_classifier(path)
     except (OSError, ValueError, TypeError) as error:
         raise RunError(f"the model in `{path.parent}` can't be loaded: {error}") from error
 
@@ -68,8 +69,11 @@ def _counted(model: Any, outcome: Outcome) -> dict[str, Any]:
     parts = [part for part in model.layers if isinstance(part, keras.Model)]
     if len(parts) != 2:
         return {"parameters": int(model.count_params()), "trainable_parameters": None}
-    counts = counts_of(parts[:1], parts[1], str(outcome.best["params"].get("train")))
-    return {"parameters": counts.parameters, "trainable_parameters": counts.trainable}
+    params = outcome.best["params"]
+    counts = counts_of(parts[:1], parts[1], str(params.get("train")))
+    by_gradients = "learning_rate" in params  # a fitted head has none
+    trainable = counts.trainable if by_gradients else None
+    return {"parameters": counts.parameters, "trainable_parameters": trainable}
 
 
 def _predict_s(model: Any, images: Pixels, outcome: Outcome) -> float:
