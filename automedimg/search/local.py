@@ -95,7 +95,10 @@ class LocalExecutor(Executor):
         """Tell the workers what all jobs share."""
         self._context = context
         for place in self._places:
-            place.process.send({"do": "context", "context": context.to_json()})
+            # A successor may be waiting since an earlier search of the same workers.
+            for process in (place.process, place.successor):
+                if process is not None:
+                    process.send({"do": "context", "context": context.to_json()})
 
     def prepare(self, context: RunContext, spec: TrialSpec) -> None:
         """Let the first worker compute the features that a trial will begin with."""
