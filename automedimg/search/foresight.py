@@ -109,7 +109,10 @@ class Foresight:
         request = self._request
         folders = places.weight_folders(request.weights_dir, self._root)
         names = tuple(way.name for way in parse_preprocessing(request.preprocessings))
-        wanted = Wanted(request.backbones, request.heads, request.fix, names)
+        size = request.image_size or self._spec.image_size
+        wanted = Wanted(
+            request.backbones, request.heads, request.fix, names, False, size, request.vary
+        )
         return build_space(self._catalog, wanted, WeightStore(folders, download=False), _ignore)
 
     def _choices(self, space: SearchSpace, num_images: int) -> list[dict[str, Any]]:
@@ -120,7 +123,7 @@ class Foresight:
         size = request.image_size or self._spec.image_size
         costs = affordable.guess_costs(space, self._catalog, size=size, num_images=num_images)
         thrift = Thrift(space, defaults, costs, self._catalog_maximizes())
-        return [thrift.advise([], [], request.time_s).params]
+        return [thrift.advise([], [], request.time_s).params, *defaults]
 
     def _catalog_maximizes(self) -> bool:
         return self._catalog.metrics.get(self._request.metric).direction == "maximize"

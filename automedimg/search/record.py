@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -152,9 +152,14 @@ def describe_run(
 def write_tables(folder: Path, data: PreparedData) -> None:
     """Write `splits.csv`, `audit.json` and `rows.npz`."""
     files.write_text(folder / "splits.csv", data.splits_csv())
-    files.write_json(folder / "audit.json", data.audit)
+    write_audit(folder, data.audit)
     with files.replacing(folder / ROWS) as temporary:
         np.savez(temporary, row=data.rows, label=data.labels, split=data.splits, group=data.groups)
+
+
+def write_audit(folder: Path, audit: Mapping[str, Any]) -> None:
+    """Write `audit.json`."""
+    files.write_json(folder / "audit.json", dict(audit))
 
 
 def make_context(

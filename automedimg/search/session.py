@@ -32,7 +32,7 @@ from automedimg.data.preprocessing import parse_preprocessing
 from automedimg.data.resolving import Found, resolve
 from automedimg.data.splits import TRAIN
 from automedimg.errors import RunError
-from automedimg.evaluation.auditing import complete_audit, shortcut_in_words
+from automedimg.evaluation.auditing import LateAudit, shortcut_in_words
 from automedimg.registry import Catalog
 from automedimg.search import affordable, record
 from automedimg.search.claiming import Claim
@@ -189,13 +189,22 @@ class Session:
             listener=self._emit,
             when_read=ahead.begin if self._claim.earlier() is None else None,
         )
-        audit = complete_audit(data, found.spec, found.recognised, self._cache, self._emit)
-        data = replace(data, audit=audit)
-        if words := shortcut_in_words(audit["shortcut"]):
-            self._emit(Notice(words, important=True))
+        # What is measured for it takes seconds, which the first model need not wait for.
+        self._audit = LateAudit(data, found.spec, found.recognised, self._cache, self._emit)
+        self._hear_of_shortcuts()
+        data = replace(data, audit=self._audit.audit)
         if data.synthetic:
             self._emit(Notice("SYNTHETIC images: the scores mean nothing medical", important=True))
         return data
+
+    def _hear_of_shortcuts(self, *, wait: bool = False) -> None:
+        """Say what the audit has found since, and write it down where a run has begun."""
+        if not self._audit.news(wait=wait):
+            return
+        if words := shortcut_in_words(self._audit.audit["shortcut"]):
+            self._emit(Notice(words, important=True))
+        if self.began and self._claim.leads:
+            record.write_audit(self._folder, self._audit.audit)
 
     def _build_space(self, data: PreparedData, executor: Executor) -> SearchSpace:
         request = self._request
@@ -348,6 +357,7 @@ class Session:
             thrift=thrift,
         )
         stop = orchestrator.run()
+        self._hear_of_shortcuts(wait=True)
         if not self._claim.leads and self._claim.take_lead(at_once=True):
             self._inherit(run)  # the process that led was killed near the end
         if ledger.shared and self._claim.leads:
@@ -397,6 +407,7 @@ class Session:
                 if ended and ledger.shared:
                     write_copy(self._folder, ledger.finished)
             self._emit(event)
+            self._hear_of_shortcuts()
 
         return emit
 
@@ -437,7 +448,7 @@ class Session:
             },
             **verdict,
             **({"train": train} if train else {}),
-            "audit": data.audit,
+            "audit": self._audit.audit,
         }
         files.write_json(path, result)
         self._write_run(run, stop.rule, stop.why)

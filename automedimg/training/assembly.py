@@ -107,7 +107,14 @@ class Assembly:
 
     def activations(self, cut: Cut) -> Features | None:
         """Of all rows of the pixel cache at a cut, float32 (N, ...); None without room for them."""
-        return self._parts[self._spec.backbone].cache.at_cut(cut)
+        (part,) = self._parts.values()  # several are side by side only frozen
+        return part.cache.at_cut(cut)
+
+    def extract(self) -> None:
+        """Compute the features that are cached, without what is learnt from those of training."""
+        self.draw_weights()
+        for part in self._parts.values():
+            part.cache.plain()
 
     def head(self, num_features: int) -> keras.Model:
         """Features (N, D) to logits (N, K)."""

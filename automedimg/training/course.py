@@ -88,12 +88,12 @@ class Course:
     def _trained_part(self, network: Network) -> tuple[keras.Model, Rows]:
         """What is trained, and what it takes: where all below a cut stays as it is, what is above.
 
-        Images that change each time pass the lower part anew. Activations are float32.
+        Images that change each time pass the lower part anew.
         """
-        chosen, full = self._spec.fit, self._parts.policy == FULL
-        if self._spec.train == "finetune" and chosen["augmentation"] == 0 and full:
+        chosen, parts = self._spec.fit, self._parts
+        if self._spec.train == "finetune" and chosen["augmentation"] == 0 and parts.policy == FULL:
             cut = find_cut(network.backbone.model)
-            activations = self._parts.activations(cut) if cut is not None else None
+            activations = parts.activations(cut) if cut is not None else None
             if cut is not None and activations is not None:
                 return network.above(cut), activations
         changes = chosen.get("changes", ALL)

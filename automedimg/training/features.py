@@ -176,12 +176,6 @@ class FeatureCache:
             partial.replace(to)
         caches.keep_within(self._folder.parent, caches.wanted_limit())
 
-    def _changed(self, images: Features, view: int, start: int) -> Features:
-        """Change a batch of images; how is a function of the view and of where it begins."""
-        augment = Augment(self._strength, view * 1_000_003 + start, self._changes)
-        changed = keras.ops.convert_to_numpy(augment(images, training=True))
-        return np.asarray(changed, dtype=np.float32)
-
     def _extractor(
         self, sample: npt.NDArray[Any], rows: IntArray
     ) -> tuple[Extractor, tuple[int, ...]]:
@@ -196,6 +190,12 @@ class FeatureCache:
             say=_say,
         )
         return extract, (int(model.output_shape[-1]),)
+
+    def _changed(self, images: Features, view: int, start: int) -> Features:
+        """Change a batch of images; how is a function of the view and of where it begins."""
+        augment = Augment(self._strength, view * 1_000_003 + start, self._changes)
+        changed = keras.ops.convert_to_numpy(augment(images, training=True))
+        return np.asarray(changed, dtype=np.float32)
 
 
 def cached_features(

@@ -8,8 +8,9 @@ from typing import Any
 
 from automedimg.contracts import Decision, RunContext, TrialSpec
 from automedimg.registry import Catalog
-from automedimg.training.assembly import Assembly, Shelf
+from automedimg.training.assembly import Assembly
 from automedimg.training.backend import make_deterministic
+from automedimg.training.shelf import Shelf
 from automedimg.training.trial_data import TrialData
 
 
@@ -66,16 +67,14 @@ def prepare_features(
     data = TrialData(context, spec.fit["preprocessing"])
     parts = Assembly(spec, data, catalog, talk, shelf)
     if not talk.cancelled():
-        if spec.weights is None:
-            parts.backbone()  # first of all, as in a trial: the seed has to give the same weights
         with suppress(Abandoned):
-            parts.features()
+            parts.extract()
     return parts.extracted
 
 
 def same_features(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two specs, as JSON, read the same features."""
-    names = ["backbone", "backbone_values", "weights"]
+    names = ["backbone", "backbone_values", "weights", "part_weights"]
     if one["weights"] is None:
         names.append("seed")
     ways = [spec["fit"].get("preprocessing") for spec in (one, other)]

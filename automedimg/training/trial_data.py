@@ -58,10 +58,11 @@ class TrialData:
         """Return one side of the split: ``train``, ``validation`` or ``test``."""
         if not self._table:  # the pixels are known before the split is
             with np.load(self.context.rows, allow_pickle=False) as table:
-                self._table = dict(table.items())
-        inside = self._table["split"] == SPLIT_CODES[split]
-        groups = self._table["group"][inside] if "group" in self._table else None
-        return Side(self._table["row"][inside], self._table["label"][inside], groups)
+                self._table = {name: table[name] for name in table.files}
+        table = self._table
+        inside = table["split"] == SPLIT_CODES[split]
+        groups = table["group"][inside] if "group" in table else None
+        return Side(table["row"][inside], table["label"][inside], groups)
 
 
 def class_weights(labels: IntArray, num_classes: int, scheme: str) -> FloatArray:

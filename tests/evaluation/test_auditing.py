@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from automedimg.data.decoding import Wanted
 from automedimg.data.dividing import SplitRequest
 from automedimg.data.listing import list_records
 from automedimg.data.prepare import PreparedData, prepare
+from automedimg.errors import DataError
 from automedimg.evaluation import auditing
-from automedimg.evaluation.auditing import complete_audit, headline, shortcut_in_words
+from automedimg.evaluation.auditing import LateAudit, complete_audit, headline, shortcut_in_words
 
 
 def shortcut(level: str = "none") -> dict[str, Any]:
@@ -184,3 +186,56 @@ def test_other_labels_or_images_are_measured_anew(tmp_path: Path, measured: list
     next((tmp_path / "data").glob("yes-*.png")).unlink()
     complete(prepared(tmp_path), tmp_path)
     assert measured == [60, 60, 59]
+
+
+def test_an_audit_that_nobody_waits_for_becomes_the_same(tmp_path: Path) -> None:
+    data, heard = prepared(tmp_path), list[Event]()
+    late = LateAudit(data, SPEC, "", tmp_path / "cache", heard.append)
+    assert StageStarted("looking for shortcuts") in heard
+    assert late.audit["shortcut"]["level"] in ("unknown", "strong")  # it may be done by now
+    json.dumps(late.audit, allow_nan=False)
+    assert late.news(wait=True)
+    assert not late.news(wait=True)
+    assert late.audit == complete(data, tmp_path)
+    assert late.audit["headline"].startswith("SHORTCUT: ")
+
+
+def test_a_measurement_that_is_not_done_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = threading.Event()
+
+    def slow(*_: Any) -> dict[str, Any]:
+        done.wait(30)
+        return shortcut("strong")
+
+    monkeypatch.setattr(auditing, "find_shortcuts", slow)
+    late = LateAudit(prepared(tmp_path), SPEC, "", tmp_path / "cache", lambda _: None)
+    assert not late.news()
+    assert late.audit["shortcut"]["level"] == "unknown"
+    assert "still being measured" in late.audit["shortcut"]["verdict"]
+    assert list((tmp_path / "cache" / "audits").glob("*.json")) == []
+    done.set()
+    assert late.news(wait=True)
+    assert late.audit["shortcut"]["level"] == "strong"
+
+
+def test_what_is_known_is_there_at_once(tmp_path: Path, measured: list[int]) -> None:
+    expected = complete(prepared(tmp_path), tmp_path)
+    late = LateAudit(prepared(tmp_path), SPEC, "", tmp_path / "cache", lambda _: None)
+    assert late.audit == expected
+    assert late.news()
+    assert not late.news()
+    assert measured == [60]
+
+
+def test_a_failure_is_raised_where_the_audit_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> dict[str, Any]:
+        raise DataError("no such column")
+
+    monkeypatch.setattr(auditing, "find_shortcuts", fail)
+    late = LateAudit(prepared(tmp_path), SPEC, "", tmp_path / "cache", lambda _: None)
+    with pytest.raises(DataError, match="no such column"):
+        late.news(wait=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 from pathlib import Path
 from types import SimpleNamespace
@@ -104,6 +105,17 @@ def test_what_was_computed_ahead_is_found_and_counted(hinted: automedimg.Run) ->
     assert hinted.result["work"]["features_computed"] in (looked_at, 2 * looked_at)
 
 
+def test_the_audit_is_whole_in_the_end(
+    hinted: automedimg.Run, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    """Shortcuts are measured while trials run already."""
+    written = json.loads((hinted.folder / "audit.json").read_text(encoding="utf-8"))
+    alone = automedimg.audit("br35h", settings["data"], cache_dir=tmp_path)
+    assert written == hinted.result["audit"]
+    assert written["shortcut"] == alone["shortcut"]
+    assert written["headline"] == alone["headline"]
+
+
 def test_nothing_but_time_depends_on_it(
     hinted: automedimg.Run, settings: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -120,7 +132,7 @@ def test_nothing_but_time_depends_on_it(
     [
         ({}, ["mobilenet", "mobilenetv2"]),
         ({"backbones": ("mobilenetv2", "mobilenet")}, ["mobilenetv2", "mobilenet"]),
-        ({"time_s": 60.0}, ["mobilenetv2"]),  # the cheapest goes first
+        ({"time_s": 60.0}, ["mobilenetv2", "mobilenet"]),  # the cheapest goes first
         ({"fix": {"train": "finetune"}}, []),  # what is trained needs the worker at once
         ({"backbones": ("no such thing",)}, []),  # it is said when the search begins
     ],
