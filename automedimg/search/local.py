@@ -94,7 +94,10 @@ class LocalExecutor(Executor):
         """Tell the workers what all jobs share."""
         self._context = context
         for place in self._places:
-            place.process.send({"do": "context", "context": context.to_json()})
+            # A successor may be waiting since an earlier search of the same workers.
+            for process in (place.process, place.successor):
+                if process is not None:
+                    process.send({"do": "context", "context": context.to_json()})
 
     def submit(self, job: TrialSpec | ScoreSpec) -> int:
         """Queue a job and return its number."""
