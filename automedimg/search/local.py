@@ -24,7 +24,7 @@ from automedimg.executing import WorkerProcess, default_worker_memory, worker_en
 from automedimg.search.devices import Slot, find_slots
 from automedimg.training.backend import choose_backend
 
-GROWTH = 1.3
+GROWTH = 1.25
 """A worker is replaced before the next job may make its memory this many times that of its first
 jobs, going by the job that added most so far; a job earlier, its successor imports Keras.
 
