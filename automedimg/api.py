@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from automedimg.caching import cache_clear, cache_entries, cache_limit, cache_verify
-from automedimg.contracts import Event, Notice
+from automedimg.contracts import Event, Executor, Notice
 from automedimg.errors import AutomedimgError
 from automedimg.registry import Catalog, load_catalog
 from automedimg.run import Run
@@ -53,6 +53,7 @@ def search(
     fix: Mapping[str, Any] | None = None,
     vary: Iterable[str] = (),
     image_size: int | None = None,
+    channels: int | None = None,
     epochs: int = 40,
     epoch_patience: int = 8,
     trial_time_s: float | None = None,
@@ -67,6 +68,7 @@ def search(
     score_train: bool = False,
     tensorboard: bool = False,
     storage: str | None = None,
+    weights: str | None = None,
     weights_dir: str | Path | None = None,
     cache_dir: str | Path | None = None,
     download: bool = True,
@@ -110,6 +112,7 @@ def search(
         vary: Parameters of training that are searched only if they are named here: some of
             ``schedule``, ``plateau_patience``, ``momentum``, ``nesterov``, ``changes``.
         image_size: Side in pixels that images are resized to; None takes the task's.
+        channels: 1 makes images grey, 3 colour; None takes the task's.
         epochs: Most epochs a trial.
         epoch_patience: Epochs without improvement that end a trial.
         trial_time_s: Most seconds a trial; None takes a fifth of `time_s`, but a minute at least.
@@ -127,6 +130,9 @@ def search(
         tensorboard: Whether each trial writes logs for TensorBoard into its folder.
         storage: URL of a server that keeps the ledger, e.g. ``postgresql://user@host/db``; None
             keeps it in the run directory. Processes with the same `out` and `storage` join.
+        weights: Which pretrained weights: ``imagenet`` or another name that a backbone declares,
+            the path of a file, or ``none`` for random ones, frozen networks included. None takes
+            what is found.
         weights_dir: Folder of pretrained weight files.
         cache_dir: Folder of the caches; None takes ``$AUTOMEDIMG_CACHE`` or the user's cache.
         download: Whether weights may be downloaded.
@@ -164,6 +170,7 @@ def search(
         fix=dict(fix or {}),
         vary=tuple(vary),
         image_size=image_size,
+        channels=channels,
         epochs=epochs,
         epoch_patience=epoch_patience,
         trial_time_s=trial_time_s,
@@ -178,6 +185,7 @@ def search(
         score_train=score_train,
         tensorboard=tensorboard,
         storage=storage,
+        weights=weights,
         weights_dir=_path(weights_dir),
         cache_dir=_path(cache_dir),
         download=download,
@@ -217,13 +225,18 @@ def resume(
     return _search(request, listener, catalog)
 
 
-def _search(request: SearchRequest, listener: Listener | None, catalog: Catalog | None) -> Run:
+def _search(
+    request: SearchRequest,
+    listener: Listener | None,
+    catalog: Catalog | None,
+    executor: Executor | None = None,
+) -> Run:
     """Run a session, and write the report whatever comes of it."""
     from automedimg.search.session import Session
 
     catalog = catalog or load_catalog()
     request.check(catalog)
-    session = Session(request, catalog, _emitter(catalog, listener))
+    session = Session(request, catalog, _emitter(catalog, listener), executor)
     try:
         session.run()
     except BaseException:
@@ -413,6 +426,153 @@ def split(
     return paths
 
 
+def paper(
+    paper: str,
+    data: str | Path | None = None,
+    *,
+    sample: bool = False,
+    out: str | Path | None = None,
+    only: Iterable[str] = (),
+    protocols: Iterable[str] = (),
+    epochs: int | None = None,
+    image_size: int | None = None,
+    trials: int | None = None,
+    weights: str | None = None,
+    instead: Mapping[str, str] | None = None,
+    weights_dir: str | Path | None = None,
+    cache_dir: str | Path | None = None,
+    download: bool = True,
+    workers: int | None = None,
+    devices: Iterable[str] | None = None,
+    worker_memory_bytes: int | None = None,
+    listener: Listener | None = None,
+    catalog: Catalog | None = None,
+) -> dict[str, Any]:
+    """Run a paper's protocol: its models under its split and under a leak-free one.
+
+    Every run is an ordinary run directory. What has finished is not run again, so the same call
+    goes on where an earlier one was stopped.
+
+    Args:
+        paper: Name of a protocol that ships with automedimg, or the path of a file.
+        data, sample, weights_dir, cache_dir, download, workers, devices, worker_memory_bytes: as
+            for `search`.
+        out: Folder of everything; None makes ``runs/paper-<name>``, with ``-sample`` at its end
+            for synthetic images.
+        only: Models to run, or single settings of them as a dry run names them; empty takes all.
+        protocols: Ways to split; empty takes the protocol's own.
+        epochs: Most epochs; those of all models are scaled, so that the largest number is this.
+        image_size: Largest image; all are scaled likewise.
+        trials: Most trials of what is searched.
+        weights: Goes before what the protocol says; ``none`` is random ones.
+        instead: Backbones that stand in for others, by the name of the one in the protocol.
+        listener, catalog: as for `search`.
+    Returns:
+        What ``results.json`` in the folder holds; ``paper.html`` beside it shows it.
+    Raises:
+        AutomedimgError: the protocol, the images or a setting can't be used; or it was stopped.
+    """
+    from automedimg.papers.files import load_protocol
+    from automedimg.papers.finishing import Finisher
+    from automedimg.papers.plan import make_plan
+    from automedimg.papers.request import PaperRequest
+    from automedimg.papers.runner import Runner
+
+    protocol = load_protocol(paper)
+    end = "-sample" if sample else ""
+    request = PaperRequest(
+        paper=paper,
+        out=Path(out) if out else Path("runs") / f"paper-{protocol.name}{end}",
+        data=_path(data),
+        sample=sample,
+        only=tuple(only),
+        protocols=tuple(protocols),
+        epochs=epochs,
+        image_size=image_size,
+        trials=trials,
+        weights=weights,
+        instead=dict(instead or {}),
+        weights_dir=_path(weights_dir),
+        cache_dir=_path(cache_dir),
+        download=download,
+        workers=workers,
+        devices=None if devices is None else tuple(devices),
+        worker_memory_bytes=worker_memory_bytes,
+    )
+    catalog = catalog or load_catalog()
+    plan = make_plan(protocol, request)
+    emit = _once(listener or (lambda _: None))
+    runner = Runner(
+        plan,
+        request,
+        catalog,
+        lambda asked, executor: _search(asked, emit, catalog, executor),
+        emit,
+    )
+    try:
+        runner.run()
+        return Finisher(plan, runner, catalog, emit).finish()
+    finally:
+        runner.material.close()
+
+
+def paper_plan(
+    paper: str,
+    *,
+    sample: bool = False,
+    only: Iterable[str] = (),
+    protocols: Iterable[str] = (),
+    epochs: int | None = None,
+    image_size: int | None = None,
+    trials: int | None = None,
+    weights: str | None = None,
+    instead: Mapping[str, str] | None = None,
+    weights_dir: str | Path | None = None,
+    catalog: Catalog | None = None,
+) -> dict[str, Any]:
+    """Say what `paper` would do: models with their parameters, settings and runs.
+
+    Args:
+        paper, sample, only, protocols, epochs, image_size, trials, weights, instead, weights_dir,
+            catalog: as for `paper`.
+    Raises:
+        AutomedimgError: the protocol or a setting can't be used.
+    """
+    from automedimg.papers.files import load_protocol
+    from automedimg.papers.listing import Outliner
+    from automedimg.papers.plan import make_plan
+    from automedimg.papers.request import PaperRequest
+
+    request = PaperRequest(
+        paper=paper,
+        out=Path(),
+        sample=sample,
+        only=tuple(only),
+        protocols=tuple(protocols),
+        epochs=epochs,
+        image_size=image_size,
+        trials=trials,
+        weights=weights,
+        instead=dict(instead or {}),
+    )
+    plan = make_plan(load_protocol(paper), request)
+    return Outliner(plan, catalog or load_catalog(), _path(weights_dir)).outline()
+
+
+def _once(listener: Listener) -> Listener:
+    """Pass events on, and a notice only the first time: many searches would repeat it."""
+    heard: set[str] = set()
+
+    def emit(event: Event) -> None:
+        if isinstance(event, Notice):
+            if event.text in heard:
+                return
+            heard.add(event.text)
+        listener(event)
+
+    return emit
+
+
 def _asked(
     task: str | None,
     data: str | Path | None,
@@ -480,6 +640,8 @@ __all__ = [
     "cache_verify",
     "explain",
     "open_run",
+    "paper",
+    "paper_plan",
     "predict",
     "report",
     "resume",

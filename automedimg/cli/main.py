@@ -17,6 +17,7 @@ from automedimg.version import __version__
 COMMANDS = {
     "search": "Find, train, judge and save the best classifier for a task.",
     "resume": "Go on with a search that was stopped, however it was.",
+    "paper": "Run a paper's protocol: its split beside a leak-free one.",
     "audit": "Say what is in a data set and what a split of it leaks.",
     "split": "Write a leak-free split, or folds, as CSV files.",
     "predict": "Classify image files with the best model of a run.",

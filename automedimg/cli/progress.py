@@ -10,6 +10,7 @@ from typing import Any
 from automedimg.contracts import (
     EpochFinished,
     Event,
+    PartStarted,
     SearchStarted,
     StageAdvanced,
     StageStarted,
@@ -50,6 +51,9 @@ class Progress:
             self.stage_done = event.done
         elif isinstance(event, SearchStarted):
             self.search, self.stage = event, ""
+        elif isinstance(event, PartStarted):
+            # Another search: what the one before it came to is none of its business.
+            self.running, self.finished, self.best, self.search = {}, [], None, None
         elif isinstance(event, TrialStarted):
             self.running[event.number] = RunningTrial(event.params)
         elif isinstance(event, EpochFinished):

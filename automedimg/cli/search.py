@@ -54,6 +54,13 @@ from automedimg.cli.options import Assignment, Names, as_mapping
     help="Search these as well: some of schedule, plateau_patience, momentum, nesterov, changes.",
 )
 @click.option("--image-size", type=int, help="Side in pixels that images are resized to.")
+@click.option("--channels", type=int, help="1 makes the images grey, 3 colour.")
+@click.option(
+    "--weights",
+    metavar="SOURCE",
+    help="Pretrained weights: imagenet, a plugin's name for its own, a file, or none for random "
+    "ones. [default: what is found]",
+)
 @click.option("--epochs", type=int, default=40, show_default=True, help="Most epochs a trial.")
 @click.option(
     "--epoch-patience",

@@ -16,6 +16,7 @@ from automedimg.cli.progress import Progress, brief, clock
 from automedimg.contracts import (
     Event,
     Notice,
+    PartStarted,
     SearchStarted,
     StageStarted,
     TrialFinished,
@@ -97,6 +98,9 @@ def describe(event: Event, progress: Progress) -> str:
         return f"[{style}]{'!' if event.important else '-'} {escape(event.text)}[/]"
     if isinstance(event, StageStarted):
         return f"[dim]{clock(progress.elapsed_s())}[/] {escape(event.text)}"
+    if isinstance(event, PartStarted):
+        now = clock(progress.elapsed_s())
+        return f"[dim]{now}[/] [bold]run {event.number} of {event.total}[/] {escape(event.title)}"
     if isinstance(event, SearchStarted):
         return _opening(event, progress)
     if isinstance(event, TrialFinished):

@@ -33,6 +33,21 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class PartStarted:
+    """One of several searches that belong together is about to begin.
+
+    Args:
+        number: Counted from 1.
+        total: How many there are.
+        title: Which one it is.
+    """
+
+    number: int
+    total: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class SearchStarted:
     """Trials are about to run.
 
@@ -94,6 +109,7 @@ Event: TypeAlias = (
     StageStarted
     | StageAdvanced
     | Notice
+    | PartStarted
     | SearchStarted
     | TrialStarted
     | EpochFinished

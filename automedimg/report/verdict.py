@@ -11,7 +11,7 @@ from automedimg.report.format import count, counted, finite, interval, moment, n
 from automedimg.report.scores import score_label
 
 TRAINED = {
-    "frozen": "used as a frozen feature extractor with pretrained weights",
+    "frozen": "used as a fixed feature extractor: only the head was fitted",
     "finetune": "fine-tuned from pretrained weights",
     "scratch": "trained from scratch",
 }

@@ -33,14 +33,16 @@ FEW = 3
 
 def asked(request: SearchRequest) -> dict[str, Any]:
     """How a request narrows the space, as JSON types."""
-    found = {
+    narrowed = {
         "preprocessings": list(request.preprocessings),
         "backbones": list(request.backbones),
         "heads": list(request.heads),
         "fix": {name: str(value) for name, value in request.fix.items()},
     }
-    # Runs of earlier versions know of no such thing.
-    return found | ({"vary": sorted(request.vary)} if request.vary else {})
+    # Only where they were asked for: runs of earlier versions know none of them.
+    given: dict[str, Any] = {"weights": request.weights, "channels": request.channels}
+    given["vary"] = sorted(request.vary) or None
+    return narrowed | {name: value for name, value in given.items() if value is not None}
 
 
 def refuse_other_storage(before: Mapping[str, Any], request: SearchRequest) -> None:

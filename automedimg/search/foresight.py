@@ -111,7 +111,13 @@ class Foresight:
         names = tuple(way.name for way in parse_preprocessing(request.preprocessings))
         size = request.image_size or self._spec.image_size
         wanted = Wanted(
-            request.backbones, request.heads, request.fix, names, False, size, request.vary
+            request.backbones,
+            request.heads,
+            request.fix,
+            names,
+            image_size=size,
+            weights=request.weights,
+            vary=request.vary,
         )
         return build_space(self._catalog, wanted, WeightStore(folders, download=False), _ignore)
 

@@ -24,7 +24,7 @@ from automedimg.executing import WorkerProcess, default_worker_memory, worker_en
 from automedimg.search.devices import Slot, find_slots
 from automedimg.training.backend import choose_backend
 
-GROWTH = 1.3
+GROWTH = 1.25
 """A worker is replaced before the next job may make its memory this many times that of its first
 jobs, going by the job that added most so far; a job earlier, its successor imports Keras.
 
@@ -95,7 +95,10 @@ class LocalExecutor(Executor):
         """Tell the workers what all jobs share."""
         self._context = context
         for place in self._places:
-            place.process.send({"do": "context", "context": context.to_json()})
+            # A successor may be waiting since an earlier search of the same workers.
+            for process in (place.process, place.successor):
+                if process is not None:
+                    process.send({"do": "context", "context": context.to_json()})
 
     def prepare(self, context: RunContext, spec: TrialSpec) -> None:
         """Let the first worker compute the features that a trial will begin with."""

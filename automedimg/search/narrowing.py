@@ -23,7 +23,7 @@ from automedimg.contracts import (
 from automedimg.errors import AutomedimgError, ConfigurationError
 from automedimg.registry import ALL, SIGN, Catalog, SideBySide
 from automedimg.search.space import BackboneOption, SearchSpace, train_name, usable_modes
-from automedimg.search.weights import WeightStore
+from automedimg.search.weights import RANDOM, WeightStore, sourced_weights
 from automedimg.training.parameters import FIXABLE, FOR_FITTED, fit_space, usual_values
 
 Notify = Callable[[Notice], None]
@@ -41,6 +41,7 @@ class Wanted:
         preprocessings: Names of those to choose from; the first is tried first.
         balanced: Whether the classes are equally frequent: then there is nothing to weigh.
         image_size: Side of the images in pixels; None where it isn't known yet.
+        weights: Which pretrained weights: None takes those that are found; see `sourced_weights`.
         vary: Names of parameters of training that are searched only if they stand here.
     """
 
@@ -50,6 +51,7 @@ class Wanted:
     preprocessings: tuple[str, ...] = ("stretch",)
     balanced: bool = False
     image_size: int | None = None
+    weights: str | None = None
     vary: tuple[str, ...] = ()
 
 
@@ -138,12 +140,12 @@ def _options(
 ) -> dict[str, BackboneOption]:
     options, missing = {}, []
     for name, backbone in _backbones(catalog, wanted, notify).items():
-        found = [(weights, store.find(weights)) for weights in backbone.weights()]
-        weights = tuple((weights, path) for weights, path in found if path is not None)
-        if backbone.weights() and not weights:
+        weights = sourced_weights(backbone.weights(), wanted.weights, wanted.fix, store)
+        if backbone.weights() and not weights and wanted.weights != RANDOM:
             missing.append(name)
         present = [found for found, _ in weights]
-        modes = usable_modes(backbone, present)
+        # Random weights can be frozen, too: that is what one asks for without any.
+        modes = backbone.modes if wanted.weights == RANDOM else usable_modes(backbone, present)
         if isinstance(backbone, SideBySide) and not modes:
             raise ConfigurationError(
                 f"`{name}` needs pretrained weights of each of its backbones",
@@ -358,18 +360,23 @@ def default_choices(space: SearchSpace, defaults: Mapping[str, Any]) -> list[dic
     order = {"frozen": 0, "finetune": 100, "scratch": 101}
     found: list[tuple[int, dict[str, Any]]] = []
     for name, option in space.backbones.items():
-        present = [weights for weights, _ in option.weights]
-        for default in option.backbone.defaults(present):
-            train = default.get("train", option.modes[0])
-            if train not in option.modes:
-                continue
+        for default in _defaults_of(option):
+            train = default["train"]
             guesses = _guesses(space, train, default.get("head"))
             for rank, (head, guess) in enumerate(guesses):
-                whole = {**defaults, **default, "train": train}
-                chosen = _default(space, name, head, whole, guess)
+                chosen = _default(space, name, head, {**defaults, **default}, guess)
                 found.append((order[train] + rank, chosen))
     found.sort(key=lambda pair: pair[0])
     return [_in_ledger(space, chosen) for _, chosen in found]
+
+
+def _defaults_of(option: BackboneOption) -> list[dict[str, Any]]:
+    """A backbone's defaults with their modes; where none has a mode that is left, its first."""
+    present = [weights for weights, _ in option.weights]
+    found = [dict(default) for default in option.backbone.defaults(present)]
+    named = [{"train": option.modes[0], **default} for default in found]
+    fitting = [default for default in named if default["train"] in option.modes]
+    return fitting or [{**default, "train": option.modes[0]} for default in found[:1]]
 
 
 def _guesses(

@@ -72,6 +72,8 @@ class SearchRequest:
     address: str | None = None
     storage: str | None = None
     checkpoint_s: float = 10.0
+    weights: str | None = None
+    channels: int | None = None
     score_train: bool = False
     tensorboard: bool = False
 
@@ -216,6 +218,8 @@ class SearchRequest:
             for name, value, low in at_least
             if value is not None and not value >= low
         ]
+        if self.channels not in (None, 1, 3):
+            problems.append(f"channels are {self.channels}, expected 1 (grey) or 3 (colour)")
         if self.target is not None and not math.isfinite(self.target):
             problems.append(f"target is {self.target}, expected a finite number")
         return problems

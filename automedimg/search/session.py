@@ -6,7 +6,7 @@ import errno
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -84,12 +84,19 @@ class Session:
         request: Checked.
         catalog: Where everything comes from.
         emit: Hears every event.
+        executor: To be used, and left open; None makes one and closes it.
     Attributes:
         began: Whether the run directory is ours by now, and holds something to report.
     """
 
-    def __init__(self, request: SearchRequest, catalog: Catalog, emit: Emit) -> None:
-        self._request, self._catalog = request, catalog
+    def __init__(
+        self,
+        request: SearchRequest,
+        catalog: Catalog,
+        emit: Emit,
+        executor: Executor | None = None,
+    ) -> None:
+        self._request, self._catalog, self._executor = request, catalog, executor
         self._notes: list[str] = []
         self.began = False
         self._sessions_before = 0
@@ -130,14 +137,19 @@ class Session:
             self._strategy = get_strategy(self._catalog, self._request.strategy)
             found = self._find_data()
             # Its workers import Keras while the images are read here.
-            executor: Executor = self._catalog.executors.make(
-                self._request.executor, self._request.of_executor
-            )
-            with closing(executor):
+            with self._workers() as executor:
                 data = self._prepare(found, executor)
                 space = self._build_space(data, executor)
                 run = self._open_run(data, space, executor, backend)
                 return self._search(run, data, space, executor)
+
+    def _workers(self) -> AbstractContextManager[Executor]:
+        if self._executor is not None:
+            return nullcontext(self._executor)
+        made: Executor = self._catalog.executors.make(
+            self._request.executor, self._request.of_executor
+        )
+        return closing(made)
 
     def _refuse_other_limits(self) -> None:
         """Refuse what is wrong before any image is read."""
@@ -154,6 +166,8 @@ class Session:
         sample = self._request.sample
         self._emit(StageStarted("making synthetic images" if sample else "listing images"))
         found = resolve(self._request.of_task, self._catalog, self._cache)
+        if self._request.channels is not None:
+            found = replace(found, spec=replace(found.spec, channels=self._request.channels))
         self._spec, self._recognised = found.spec, found.recognised
         if found.recognised:
             self._emit(Notice(found.recognised))
@@ -203,7 +217,14 @@ class Session:
         # A head that was installed since is none of this run's.
         heads = request.heads or (tuple(before["heads"]) if before else ())
         wanted = Wanted(
-            request.backbones, heads, request.fix, preprocessings, balanced, size, request.vary
+            request.backbones,
+            heads,
+            request.fix,
+            preprocessings,
+            balanced,
+            image_size=size,
+            weights=request.weights,
+            vary=request.vary,
         )
         space = build_space(self._catalog, wanted, store, self._emit)
         if before is not None:

@@ -7,7 +7,7 @@ import http.client
 import shutil
 import socket
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,9 @@ from automedimg.contracts import Weights
 from automedimg.data import files
 
 CONNECT_TIMEOUT_S = 3.0
+
+RANDOM = "none"
+"""The weight source that is none: networks begin at random, the frozen ones too."""
 
 
 class WeightStore:
@@ -64,6 +67,35 @@ class WeightStore:
         except (OSError, http.client.HTTPException):
             return None
         return target
+
+
+def sourced_weights(
+    declared: Sequence[Weights],
+    source: str | None,
+    fix: Mapping[str, Any],
+    store: WeightStore,
+) -> tuple[tuple[Weights, Path], ...]:
+    """The weights of a backbone that are to be used, with their files.
+
+    Args:
+        declared: What the backbone knows of.
+        source: None for whatever is found; `RANDOM`; a name such as ``imagenet`` or that of a
+            plugin's own; or the path of a file, taken for the first weights that fit `fix`.
+        fix: Parameters that are not searched, by name.
+        store: Where files are looked for.
+    """
+    if source == RANDOM:
+        return ()
+    if source is not None and (file := Path(source)).is_file():
+        fitting = [
+            weights
+            for weights in declared
+            if all(str(fix.get(n, v)) == str(v) for n, v in weights.values.items())
+        ]
+        return tuple((weights, file) for weights in fitting[:1])
+    wanted = [weights for weights in declared if source in (None, weights.name)]
+    found = [(weights, store.find(weights)) for weights in wanted]
+    return tuple((weights, path) for weights, path in found if path is not None)
 
 
 def _download(url: str, path: Path) -> None:

@@ -180,6 +180,7 @@ class Worker:
     def __init__(self, line: Line) -> None:
         self._line = line
         self._context: RunContext
+        self._log: Log | None = None
         self._ahead = Ahead(line)
 
     def serve(self) -> None:
@@ -202,7 +203,10 @@ class Worker:
 
         if command["do"] == "context":
             context = RunContext.from_json(command["context"])
-            self._log = Log(Path(context.log))
+            if self._log is None:
+                self._log = Log(Path(context.log))
+            else:  # workers that are lent to one search after another
+                self._log.follow(Path(context.log))
             self._context = context
             return
         if command["do"] == "prepare":

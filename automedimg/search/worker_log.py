@@ -26,9 +26,13 @@ class Log:
     """
 
     def __init__(self, path: Path) -> None:
+        self.follow(path)
+        threading.Thread(target=self._look, daemon=True).start()
+
+    def follow(self, path: Path) -> None:
+        """Go on in the log of another run."""
         self._path, self._aside = path, path.with_name(f"{path.stem}.1{path.suffix}")
         self._open()
-        threading.Thread(target=self._look, daemon=True).start()
 
     def turn(self) -> None:
         """Begin a new file, if this one has grown large or another worker has begun one."""

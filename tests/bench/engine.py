@@ -174,43 +174,58 @@ def sleep(trials: int, trial_s: float) -> None:
     )
 
 
-def real(trials: int) -> None:
+def real(trials: int, repeats: int) -> None:
     """Print what two real workers are busy with, beside one.
 
     The loop's own time runs from the first proposal to the last record: what comes before and after
-    it, start-up and the verdict, is the same for any number of workers.
+    it, start-up and the verdict, is the same for any number of workers. In the end one of two
+    workers has nothing left to do; so the time until the last proposal is shown by itself.
     """
-    found: list[tuple[int, float, float, float]] = []
+    rows = []
     with tempfile.TemporaryDirectory() as name:
         data = Path(name) / "data"
         data.mkdir()
         write_phantoms(data, num_patients=60, seed=3)
-        for workers in (1, 2, 1, 2):
+        for number, workers in enumerate((1, 2) * repeats):
             run = automedimg.search(
                 "br35h",
                 data,
-                out=Path(name) / f"run-{len(found)}",
+                out=Path(name) / f"run-{number}",
                 cache_dir=Path(name) / "cache",
                 backbones=["custom_cnn"],
-                fix={"blocks": 3, "filters": 8, "kernel_size": 3, "batch_size": 32},
+                fix={"blocks": 3, "filters": 16, "kernel_size": 3, "batch_size": 32},
                 image_size=64,
-                epochs=6,
-                epoch_patience=6,
+                epochs=15,
+                epoch_patience=15,
                 strategy="random",
                 trials=trials,
                 workers=workers,
                 download=False,
             )
-            log = read_decisions(run.folder)
-            times = [row["session_s"] for row in log if row["decision"] in ("propose", "record")]
-            inside = sum(trial.seconds for trial in run.trials)
-            spent = run.config["sessions"][0]["seconds"]
-            found.append((workers, spent, max(times) - min(times), inside))
-    for workers, spent, loop, inside in found:
+            rows.append((workers, run.config["sessions"][0]["seconds"], *busy(run, workers)))
+    print("| workers | search, s | loop, s | busy | until the last proposal, s | busy |")
+    print("|---:|---:|---:|---:|---:|---:|")
+    for workers, spent, loop, share, steady, steady_share in rows:
         print(
-            f"{workers} worker(s): {spent:.1f} s in all, {loop:.1f} s of it the loop, "
-            f"{inside:.1f} s in trials: workers busy {inside / (workers * loop):.0%} of the loop"
+            f"| {workers} | {spent:.0f} | {loop:.1f} | {share:.0%} | {steady:.1f} "
+            f"| {steady_share:.0%} |"
         )
+
+
+def busy(run: automedimg.Run, workers: int) -> tuple[float, float, float, float]:
+    """Seconds of the loop and the share of them in trials; the same until the last proposal."""
+    log = read_decisions(run.folder)
+    proposed = [row["session_s"] for row in log if row["decision"] == "propose"]
+    ended = {row["trial"]: row["session_s"] for row in log if row["decision"] == "record"}
+    found = []
+    begin = min(proposed)
+    for end in (max(ended.values()), max(proposed)):
+        inside = 0.0
+        for trial in run.trials:
+            until = ended[trial.number]
+            inside += max(0.0, min(until, end) - max(until - trial.seconds, begin))
+        found += [end - begin, inside / (workers * (end - begin))]
+    return found[0], found[1], found[2], found[3]
 
 
 def main() -> None:
@@ -222,9 +237,11 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=64)
     parser.add_argument("--real", action="store_true")
+    parser.add_argument("--real-trials", type=int, default=24)
+    parser.add_argument("--repeats", type=int, default=2)
     given = parser.parse_args()
     if given.real:
-        real(24)
+        real(given.real_trials, given.repeats)
         return
     sleep(40, 1.0)
     overhead(given.trials, given.workers)

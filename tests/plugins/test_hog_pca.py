@@ -105,4 +105,15 @@ def test_there_are_no_more_components_than_images() -> None:
 
     features = np.random.default_rng(0).normal(size=(12, 40)).astype(np.float32)
     model = HogPca().fit(features, {"components": 100}, 0)
-    assert model.output_shape == (None, 12)
+    assert model.output_shape == (None, 11)  # one direction less, once they are centred
+    assert np.isfinite(np.asarray(model(features))).all()
+
+
+def test_images_that_are_all_alike_have_components_too() -> None:
+    from automedimg_backbones.hog_pca import HogPca
+
+    features = np.full((12, 40), 0.1, np.float32)
+    model = HogPca().fit(features.copy(), {"components": 16}, 0)
+    found = np.asarray(model(features))
+    assert found.shape[1] >= 1
+    assert np.isfinite(found).all()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from automedimg.contracts import ExecutorOptions, Message, ScoreSpec
+from automedimg.contracts import ExecutorOptions, Message, RunContext, ScoreSpec
 from automedimg.executing import process as process_module
 from automedimg.search import local
 from automedimg.search.local import LocalExecutor
@@ -189,3 +189,15 @@ def test_a_successor_that_dies_costs_nothing(executor, tmp_path):
     executor.submit(job(tmp_path))
     assert len(collect(executor, 2)) >= 2
     assert place.process is not died
+
+
+def test_a_successor_of_an_earlier_search_hears_of_the_new_one(executor, tmp_path):
+    """It was started with the context of the search before."""
+    place = executor._places[0]
+    place.successor = executor._spawn(place.slot)
+    heard = []
+    for process in (place.process, place.successor):
+        process.send = heard.append
+    context = RunContext({}, "rows.npz", "features", "abc", ("a", "b"), "auc", 0, "log.txt")
+    executor.start(context)
+    assert heard == 2 * [{"do": "context", "context": context.to_json()}]

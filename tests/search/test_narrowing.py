@@ -29,6 +29,7 @@ class Builder:
         self.heard: list[Notice] = []
         self.catalog: Catalog = catalog_of(net=Net, plain=Plain)
         self.preprocessings: tuple[str, ...] = ("stretch",)
+        self.weights: str | None = None
         self.image_size: int | None = None
         self.vary: tuple[str, ...] = ()
 
@@ -45,6 +46,7 @@ class Builder:
             dotted,
             self.preprocessings,
             image_size=self.image_size,
+            weights=self.weights,
             vary=self.vary,
         )
         return build_space(self.catalog, wanted, store, self.heard.append)
@@ -438,6 +440,41 @@ def test_defaults_of_another_way_to_train_are_left_out(build: Builder) -> None:
     assert all(choice["net.train"] == "frozen" for choice in choices)
     build.catalog = catalog_of(extractor=Extractor)
     assert default_choices(build(), fit_defaults()) == []
+
+
+def test_a_default_is_trained_in_the_mode_that_is_left(build: Builder) -> None:
+    build.weights = "none"
+    (choice,) = default_choices(build("net", train="frozen", alpha=1.0), fit_defaults())[:1]
+    assert choice["net.train"] == "frozen"
+    assert choice["learning_rate"] == 1e-4  # of the default, which is for fine-tuning
+
+
+def test_random_weights_can_be_frozen_and_no_file_is_looked_for(build: Builder) -> None:
+    build.have(SMALL)
+    build.weights = "none"
+    option = build("net").backbones["net"]
+    assert option.modes == ("frozen", "finetune", "scratch")
+    assert option.weights == ()
+    assert option.weights_for({"alpha": 0.35}) is None
+    assert build.heard == []
+
+
+def test_a_source_of_weights_is_taken_by_name(build: Builder) -> None:
+    build.have(SMALL)
+    build.weights = "imagenet"
+    assert [weights for weights, _ in build("net").backbones["net"].weights] == [SMALL]
+    build.weights = "radimagenet"
+    assert build("net").backbones["net"].modes == ("scratch",)
+    assert "NO PRETRAINED WEIGHTS" in build.heard[-1].text
+
+
+def test_a_file_is_taken_for_the_weights_that_fit(build: Builder, tmp_path: Path) -> None:
+    file = tmp_path / "mine.weights.h5"
+    file.touch()
+    build.weights = str(file)
+    option = build("net", alpha="1.0").backbones["net"]
+    assert option.weights == ((LARGE, file),)
+    assert option.weights_for({"alpha": 1.0}) == file
 
 
 def test_fitted_heads_alone_leave_what_can_be_frozen(build: Builder) -> None:

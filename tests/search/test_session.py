@@ -253,3 +253,14 @@ def test_what_a_run_is_asked_too_early_is_an_error(tmp_path: Path):
         automedimg.open_run(tmp_path / "nowhere")
     with pytest.raises(AutomedimgError, match="not a run directory"):
         automedimg.open_run(tmp_path)
+
+
+def test_grey_images_are_asked_for(data: Path, tmp_path: Path):
+    run = search(data, tmp_path / "run", trials=1, channels=1, epochs=1)
+    assert run.config["channels"] == 1
+    from automedimg.training.backend import load_keras
+
+    model = load_keras().models.load_model(run.model_path, compile=False)
+    assert model.input_shape == (None, 32, 32, 1)
+    with pytest.raises(RunError, match="asked"):
+        search(data, run.folder, trials=1, epochs=1)

@@ -40,3 +40,11 @@ def test_a_log_that_somebody_deleted_is_begun_anew(tmp_path: Path):
     code = PRINTS.replace("for number", "Path(sys.argv[1]).unlink(); log.turn()\nfor number")
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "log.txt")], check=True, timeout=60)
     assert (tmp_path / "log.txt").exists()
+
+
+def test_a_worker_of_several_runs_writes_to_the_last_ones(tmp_path: Path):
+    other = tmp_path / "other.txt"
+    code = PRINTS.replace("for number", f"log.follow(Path({str(other)!r}))\nfor number")
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "log.txt")], check=True, timeout=60)
+    assert (tmp_path / "log.txt").read_text() == ""
+    assert "000399" in other.read_text() or "000399" in (tmp_path / "other.1.txt").read_text()
