@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
@@ -280,7 +281,10 @@ def _fixed(space: SearchSpace, fix: Mapping[str, Any]) -> dict[str, Any]:
         matches = [ledger for ledger in known if ledger == name or ledger.endswith(f".{name}")]
         matches = [ledger for ledger in matches if not _is_component(ledger)]
         if not matches:
-            problems.append(f"unknown parameter `{name}`")
+            bare = {ledger.rpartition(".")[2] for ledger in known if not _is_component(ledger)}
+            close = get_close_matches(name, [*known, *bare], n=1)
+            meant = f", did you mean `{close[0]}`?" if close else ""
+            problems.append(f"unknown parameter `{name}`{meant}")
             continue
         for ledger in matches:
             try:

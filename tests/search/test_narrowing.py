@@ -590,3 +590,8 @@ def test_a_backbone_may_name_the_head_that_it_goes_best_with(build: Builder) -> 
     assert [choice["head"] for choice in alone] == ["dense", "dense"]
     only = default_choices(build(heads=("dense", "rare")), fit_defaults())
     assert [choice["head"] for choice in only] == ["dense", "rare"]
+
+
+def test_a_misspelt_parameter_gets_a_suggestion(build: Builder) -> None:
+    with pytest.raises(ConfigurationError, match=r"`schedul`, did you mean `schedule`\?"):
+        build(schedul="plateau")
