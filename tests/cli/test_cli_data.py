@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-import automedimg.api
+import automedimg.api.images
 import automedimg.cli.tasks
 from automedimg.contracts import (
     Dataset,
@@ -92,7 +92,7 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     catalog.add(SimpleNamespace(automedimg_datasets=hookimpl(lambda: [spec])), "demo")
     installed = load_catalog()
     monkeypatch.setattr(installed, "datasets", catalog.datasets)
-    monkeypatch.setattr(automedimg.api, "load_catalog", lambda: installed)
+    monkeypatch.setattr(automedimg.api.images, "load_catalog", lambda: installed)
     monkeypatch.setattr(automedimg.cli.tasks, "load_catalog", lambda: installed)
 
 
