@@ -16,7 +16,8 @@ from automedimg.papers.plan import Arm, Job
 from automedimg.papers.protocol import Protocol, Search
 from automedimg.papers.request import PaperRequest
 from automedimg.registry import Catalog
-from automedimg.search.narrowing import Wanted, build_space, default_choices
+from automedimg.search.first_guesses import default_choices
+from automedimg.search.narrowing import Wanted, build_space
 from automedimg.search.request import SearchRequest
 from automedimg.search.space import Choice
 from automedimg.search.weights import RANDOM, WeightStore, sourced_weights

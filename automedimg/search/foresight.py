@@ -18,7 +18,8 @@ from automedimg.data.preprocessing import parse_preprocessing
 from automedimg.errors import AutomedimgError
 from automedimg.registry import Catalog
 from automedimg.search import affordable
-from automedimg.search.narrowing import Wanted, build_space, default_choices
+from automedimg.search.first_guesses import default_choices
+from automedimg.search.narrowing import Wanted, build_space
 from automedimg.search.plan import Plan
 from automedimg.search.request import SearchRequest
 from automedimg.search.space import SearchSpace

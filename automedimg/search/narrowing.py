@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
-from functools import partial
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution
 
 from automedimg.contracts import (
     PRETRAINED_MODES,
     AnyHead,
     Backbone,
-    Component,
     FittedHead,
     Notice,
-    TrainMode,
 )
 from automedimg.errors import AutomedimgError, ConfigurationError
 from automedimg.registry import ALL, SIGN, Catalog, SideBySide
-from automedimg.search.space import BackboneOption, SearchSpace, train_name, usable_modes
+from automedimg.search.fixing import fixed_values
+from automedimg.search.space import BackboneOption, SearchSpace, usable_modes
 from automedimg.search.weights import RANDOM, WeightStore, sourced_weights
-from automedimg.training.parameters import FIXABLE, FOR_FITTED, fit_space, usual_values
+from automedimg.training.parameters import fit_space, usual_values
 
 Notify = Callable[[Notice], None]
 Accept = Callable[[Any], Any]
@@ -80,7 +75,7 @@ def build_space(
     if wanted.balanced:
         known = {ledger.rpartition(".")[2] for ledger in space.distributions()}
         fix = {name: "none" for name in ("sampling", "class_weight") if name in known} | fix
-    return replace(space, fixed=_fixed(space, fix))
+    return replace(space, fixed=fixed_values(space, fix))
 
 
 def _matched(
@@ -271,167 +266,3 @@ def with_modes(space: SearchSpace, modes: Mapping[str, Sequence[str]]) -> Search
             "are their weights and plugins still there? See `automedimg plugins`",
         )
     return replace(space, backbones=kept)
-
-
-def _fixed(space: SearchSpace, fix: Mapping[str, Any]) -> dict[str, Any]:
-    known = space.distributions()
-    fixed: dict[str, Any] = {}
-    problems = []
-    for name, value in fix.items():
-        matches = [ledger for ledger in known if ledger == name or ledger.endswith(f".{name}")]
-        matches = [ledger for ledger in matches if not _is_component(ledger)]
-        if not matches:
-            bare = {ledger.rpartition(".")[2] for ledger in known if not _is_component(ledger)}
-            close = get_close_matches(name, [*known, *bare], n=1)
-            meant = f", did you mean `{close[0]}`?" if close else ""
-            problems.append(f"unknown parameter `{name}`{meant}")
-            continue
-        for ledger in matches:
-            try:
-                read = FIXABLE.get(ledger)
-                fixed[ledger] = (
-                    read(value) if read else _typed(value, known[ledger], _acceptor(space, ledger))
-                )
-            except ValueError as error:
-                problems.append(f"`{name}`: {error}")
-    if problems:
-        names = sorted({n.rpartition(".")[2] for n in known if not _is_component(n)} | {"train"})
-        raise ConfigurationError(
-            "can't fix: " + "; ".join(problems), f"the parameters here are {', '.join(names)}"
-        )
-    return fixed
-
-
-def _acceptor(space: SearchSpace, ledger: str) -> Accept | None:
-    """What takes further values of a parameter: its component; None for those of training."""
-    owner, _, name = ledger.rpartition(".")
-    component: Component | None = space.heads.get(owner)
-    if owner in space.backbones:
-        component = space.backbones[owner].backbone
-    return partial(component.accept, name) if component else None
-
-
-def _is_component(ledger: str) -> bool:
-    """Whether a ledger name chooses a component; those have options of their own."""
-    return ledger == "backbone" or ledger.rpartition(".")[2] in ("train", "head")
-
-
-def _typed(value: Any, distribution: BaseDistribution, accept: Accept | None) -> Any:
-    """Turn a value, perhaps text, into one of the distribution's kind.
-
-    Numbers may lie outside the searched range: who fixes a value means it. What is none of some
-    choices may be accepted by the component.
-    """
-    if isinstance(distribution, CategoricalDistribution):
-        return _choice(value, distribution.choices, accept)
-    number = _as_json(value)
-    whole = isinstance(distribution, IntDistribution)
-    if isinstance(number, bool) or not isinstance(number, int if whole else int | float):
-        raise ValueError(f"got `{value}`, expected {'a whole number' if whole else 'a number'}")
-    if not math.isfinite(number):
-        raise ValueError(f"got `{value}`, expected a finite number")
-    return number if whole else float(number)
-
-
-def _choice(value: Any, choices: Sequence[Any], accept: Accept | None) -> Any:
-    for choice in choices:
-        if value == choice or str(value) == str(choice) or _as_json(value) == choice:
-            return choice
-    further = ""
-    if accept is not None:
-        try:
-            return accept(value)
-        except ValueError as error:
-            further = f", or {error}" if str(error) else ""
-    raise ValueError(f"got `{value}`, expected one of {list(choices)}{further}")
-
-
-def _as_json(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
-def default_choices(space: SearchSpace, defaults: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Good configurations by ledger name, cheap ones first.
-
-    Each is a backbone's default, completed by a head's guess and by `defaults`. Frozen networks
-    come first, each with the best guess of every head; of one head, with its second guess too.
-    """
-    order = {"frozen": 0, "finetune": 100, "scratch": 101}
-    found: list[tuple[int, dict[str, Any]]] = []
-    for name, option in space.backbones.items():
-        for default in _defaults_of(option):
-            train = default["train"]
-            guesses = _guesses(space, train, default.get("head"))
-            for rank, (head, guess) in enumerate(guesses):
-                chosen = _default(space, name, head, {**defaults, **default}, guess)
-                found.append((order[train] + rank, chosen))
-    found.sort(key=lambda pair: pair[0])
-    return [_in_ledger(space, chosen) for _, chosen in found]
-
-
-def _defaults_of(option: BackboneOption) -> list[dict[str, Any]]:
-    """A backbone's defaults with their modes; where none has a mode that is left, its first."""
-    present = [weights for weights, _ in option.weights]
-    found = [dict(default) for default in option.backbone.defaults(present)]
-    named = [{"train": option.modes[0], **default} for default in found]
-    fitting = [default for default in named if default["train"] in option.modes]
-    return fitting or [{**default, "train": option.modes[0]} for default in found[:1]]
-
-
-def _guesses(
-    space: SearchSpace, train: TrainMode, first: str | None
-) -> list[tuple[str, Mapping[str, Any]]]:
-    """Heads to try a default with, each with good values; only the best one where that is dear.
-
-    Args:
-        space: Has the heads.
-        train: How the backbone is trained.
-        first: The head that the backbone goes best with, by its own account.
-    """
-    heads = sorted(space.heads_for(train), key=lambda name: name != first)
-    guesses = {name: list(space.heads[name].defaults()) or [{}] for name in heads}
-    if train != "frozen":
-        return [(heads[0], guesses[heads[0]][0])]
-    if len(heads) == 1:
-        return [(heads[0], guess) for guess in guesses[heads[0]][:2]]
-    return [(name, guesses[name][0]) for name in heads]
-
-
-def _default(
-    space: SearchSpace,
-    backbone: str,
-    head: str,
-    default: Mapping[str, Any],
-    guess: Mapping[str, Any],
-) -> dict[str, Any]:
-    own, train = space.backbones[backbone].space, default["train"]
-    others = {"train", "head"}
-    if head not in space.trained_heads:
-        others |= set(space.fit) - set(FOR_FITTED)
-    rest = {k: value for k, value in default.items() if k not in others or k in own}
-    chosen = {f"{backbone}.{k}" if k in own else k: value for k, value in rest.items()}
-    chosen |= {f"{head}.{k}": value for k, value in guess.items()}
-    chosen |= {"backbone": backbone, space.head_name(train): head}
-    return {**chosen, train_name(backbone, space.backbones[backbone].modes): train}
-
-
-def _in_ledger(space: SearchSpace, chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop what is fixed, unknown, or no longer among the choices."""
-    known = space.distributions()
-    return {
-        name: value
-        for name, value in chosen.items()
-        if name in known and name not in space.settled and _contains(known[name], value)
-    }
-
-
-def _contains(distribution: BaseDistribution, value: Any) -> bool:
-    try:
-        return distribution._contains(distribution.to_internal_repr(value))
-    except ValueError:
-        return False

@@ -45,6 +45,7 @@ from automedimg.search.continuing import (
     refuse_other_storage,
 )
 from automedimg.search.decisions import Decisions
+from automedimg.search.first_guesses import default_choices
 from automedimg.search.foresight import Foresight
 from automedimg.search.ledger import (
     Ledger,
@@ -54,7 +55,7 @@ from automedimg.search.ledger import (
     write_copy,
 )
 from automedimg.search.naming import get_strategy
-from automedimg.search.narrowing import Wanted, build_space, default_choices, with_modes
+from automedimg.search.narrowing import Wanted, build_space, with_modes
 from automedimg.search.orchestrator import LEADERLESS, Orchestrator
 from automedimg.search.plan import Plan
 from automedimg.search.request import SearchRequest

@@ -15,7 +15,8 @@ from space_parts import LARGE, SMALL, Extractor, Net, Plain, catalog_of
 from automedimg.contracts import Notice, When
 from automedimg.errors import ConfigurationError, PluginError, UnknownNameError
 from automedimg.registry import Catalog
-from automedimg.search.narrowing import Wanted, build_space, default_choices
+from automedimg.search.first_guesses import default_choices
+from automedimg.search.narrowing import Wanted, build_space
 from automedimg.search.space import SearchSpace
 from automedimg.search.weights import WeightStore
 from automedimg.training.parameters import UNVARIED, fit_defaults
