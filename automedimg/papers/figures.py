@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from markupsafe import Markup
 
 from automedimg.contracts import FloatArray, IntArray
-from automedimg.errors import DataError, MetricUndefinedError
-from automedimg.evaluation.curves import roc_curve
 from automedimg.papers.outcomes import Outcome
 from automedimg.papers.results import Group
+from automedimg.report.roc import roc_points, series
 from automedimg.report.svg import Frame, Point, padded
-
-NUM_COLOURS = 7
-MAX_POINTS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +58,8 @@ def roc_drawings(groups: Sequence[Group], positive: int | None) -> list[Drawing]
 def _roc(
     name: str, number: int, y_true: IntArray, y_prob: FloatArray, positive: int
 ) -> Line | None:
-    try:
-        fpr, tpr = roc_curve((y_true == positive).astype(np.int64), y_prob[:, positive])
-    except (DataError, MetricUndefinedError):
-        return None
-    kept = np.unique(np.linspace(0, len(fpr) - 1, min(len(fpr), MAX_POINTS)).round().astype(int))
-    points = tuple((float(fpr[i]), float(tpr[i])) for i in kept)
-    return Line(name, _style(number), points)
+    points = roc_points(y_true, y_prob, positive)
+    return Line(name, series(number), points) if points else None
 
 
 def _one_roc(lines: Sequence[Line], caption: str) -> list[Drawing]:
@@ -95,13 +85,13 @@ def learning_drawings(group: Group, metric: str) -> list[Drawing]:
     accuracies: list[Line] = []
     for number, fold in enumerate(folds):
         named = f"fold {fold.job.fold}, " if fold.job.fold else ""
-        losses.append(Line(f"{named}training", f"{_style(number)} second", _points(fold, "loss")))
-        losses.append(Line(f"{named}validation", _style(number), _points(fold, "val_log_loss")))
-        values.append(Line(f"{named}validation", _style(number), _points(fold, "value")))
+        losses.append(Line(f"{named}training", f"{series(number)} second", _points(fold, "loss")))
+        losses.append(Line(f"{named}validation", series(number), _points(fold, "val_log_loss")))
+        values.append(Line(f"{named}validation", series(number), _points(fold, "value")))
         accuracies.append(
-            Line(f"{named}training", f"{_style(number)} second", _points(fold, "accuracy"))
+            Line(f"{named}training", f"{series(number)} second", _points(fold, "accuracy"))
         )
-        accuracies.append(Line(f"{named}validation", _style(number), _points(fold, "val_accuracy")))
+        accuracies.append(Line(f"{named}validation", series(number), _points(fold, "val_accuracy")))
     about = f"{group.arm.label}, {group.protocol} split"
     drawn = [_by_epoch(losses, "Log loss", about)]
     if any(line.points for line in accuracies):
@@ -130,7 +120,3 @@ def _points(fold: Outcome, what: str) -> tuple[Point, ...]:
     return tuple(
         (line.epoch, value) for line in fold.history if (value := getattr(line, what)) is not None
     )
-
-
-def _style(number: int) -> str:
-    return f"series-{number % NUM_COLOURS}{' dashed' if number >= NUM_COLOURS else ''}"

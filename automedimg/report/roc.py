@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from automedimg.contracts import FloatArray, IntArray
 from automedimg.errors import DataError, MetricUndefinedError
 from automedimg.evaluation.curves import roc_curve
 from automedimg.report.files import Predictions, RunFiles
@@ -62,33 +63,45 @@ def _curves(files: RunFiles) -> Iterator[Curve]:
             yield from _one_vs_rest(split, files.classes)
         return
     for split, name, style in ((validation, "Validation", "second"), (test, "Test", "series-0")):
-        points = _points(split, files.positive) if split is not None else ()
+        points = roc_points(split.y_true, split.y_prob, files.positive) if split is not None else ()
         if points:
             yield Curve(f"{name} split", style, points)
 
 
 def _one_vs_rest(split: Predictions, classes: Sequence[str]) -> Iterator[Curve]:
     for index, name in enumerate(classes):
-        points = _points(split, index)
-        # Beyond the palette, dashes tell curves of the same colour apart.
-        dashed = " dashed" if index >= NUM_COLOURS else ""
+        points = roc_points(split.y_true, split.y_prob, index)
         if points:
-            yield Curve(name, f"series-{index % NUM_COLOURS}{dashed}", points)
+            yield Curve(name, series(index), points)
 
 
-def _points(split: Predictions, positive: int) -> tuple[Point, ...]:
-    """The curve's corners, thinned out to what a screen can show; empty if it is undefined."""
-    if positive >= split.y_prob.shape[1]:
+def roc_points(y_true: IntArray, y_prob: FloatArray, positive: int) -> tuple[Point, ...]:
+    """The curve of a class against the rest, thinned out to what a screen can show.
+
+    Args:
+        y_true: int array, shape (N,).
+        y_prob: float array, shape (N, K).
+        positive: The class.
+    Returns:
+        Corners (1 - specificity, sensitivity); empty where the curve is undefined.
+    """
+    if positive >= y_prob.shape[1]:
         return ()
-    is_positive = (split.y_true == positive).astype(np.int64)
+    is_positive = (y_true == positive).astype(np.int64)
     if is_positive.min(initial=1) == is_positive.max(initial=0):
         return ()
     try:
-        fpr, tpr = roc_curve(is_positive, split.y_prob[:, positive])
+        fpr, tpr = roc_curve(is_positive, y_prob[:, positive])
     except (DataError, MetricUndefinedError):
         return ()
     kept = np.unique(np.linspace(0, len(fpr) - 1, min(len(fpr), MAX_POINTS)).round().astype(int))
     return tuple((float(fpr[i]), float(tpr[i])) for i in kept)
+
+
+def series(number: int) -> str:
+    """Return the class of a curve; beyond the palette, dashes tell those of one colour apart."""
+    dashed = " dashed" if number >= NUM_COLOURS else ""
+    return f"series-{number % NUM_COLOURS}{dashed}"
 
 
 def _operating_point(files: RunFiles) -> Point | None:

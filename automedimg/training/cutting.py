@@ -11,6 +11,8 @@ from typing import Any
 
 import keras
 
+from automedimg.training.walking import calls_in_order
+
 WORTH = 0.2
 """Share of a network's layers with weights that must lie below a cut to be worth a file."""
 
@@ -94,32 +96,20 @@ def _collect(model: keras.Model, same: dict[int, int], calls: list[_Call]) -> bo
     """Append a model's calls; `same` leads from a tensor to the one that it stands for."""
     if not getattr(model, "inputs", None) or len(model.inputs) != 1 or len(model.outputs) != 1:
         return False
-    done = {id(model.inputs[0])}
-    waiting = [model.outputs[0]]  # no recursion: some networks are deeper than Python allows
-    while waiting:
-        tensor = waiting[-1]
-        layer, index, _ = tensor._keras_history
-        node = layer._inbound_nodes[index]
-        missing = [source for source in node.input_tensors if id(source) not in done]
-        if id(tensor) in done:
-            waiting.pop()
-        elif missing:
-            waiting += missing
-        elif not node.input_tensors or len(node.output_tensors) != 1:
+    for layer, node, tensor in calls_in_order(model):
+        if not node.input_tensors or len(node.output_tensors) != 1:
             return False
+        sources = [_origin(id(source), same) for source in node.input_tensors]
+        if isinstance(layer, keras.Model):
+            inside = getattr(layer, "inputs", None) or [None]
+            if id(inside[0]) in same or len(sources) != 1:
+                return False  # called twice
+            same[id(inside[0])] = sources[0]
+            if not _collect(layer, same, calls):
+                return False
+            same[id(tensor)] = _origin(id(layer.outputs[0]), same)
         else:
-            sources = [_origin(id(source), same) for source in node.input_tensors]
-            if isinstance(layer, keras.Model):
-                inside = getattr(layer, "inputs", None) or [None]
-                if id(inside[0]) in same or len(sources) != 1:
-                    return False  # called twice
-                same[id(inside[0])] = sources[0]
-                if not _collect(layer, same, calls):
-                    return False
-                same[id(tensor)] = _origin(id(layer.outputs[0]), same)
-            else:
-                calls.append(_Call(layer, node, sources, id(tensor)))
-            done.add(id(tensor))
+            calls.append(_Call(layer, node, sources, id(tensor)))
     return True
 
 

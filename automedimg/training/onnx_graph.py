@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from automedimg.training.walking import calls_in_order
+
 OPSET, IR_VERSION = 17, 8
 """Versions of ONNX and of its file format; ONNX Runtime reads them since 1.13 (2022)."""
 
@@ -86,24 +88,14 @@ def _write_model(graph: Graph, model: keras.Model, inputs: Sequence[str]) -> str
     if not getattr(model, "inputs", None) or len(model.outputs) != 1:
         raise UnknownLayerError(f"`{model.name}` is not a graph of layers with one output")
     names = {id(tensor): name for tensor, name in zip(model.inputs, inputs, strict=True)}
-    waiting = [model.outputs[0]]  # no recursion: some networks are deeper than Python allows
-    while waiting:
-        tensor = waiting[-1]
-        layer, index, _ = tensor._keras_history
-        node = layer._inbound_nodes[index]
-        missing = [source for source in node.input_tensors if id(source) not in names]
-        if id(tensor) in names:
-            waiting.pop()
-        elif missing:
-            waiting += missing
+    for layer, node, tensor in calls_in_order(model):
+        _check_call(layer, node)
+        sources = [names[id(source)] for source in node.input_tensors]
+        if isinstance(layer, keras.Model):
+            names[id(tensor)] = _write_model(graph, layer, sources)
         else:
-            _check_call(layer, node)
-            sources = [names[id(source)] for source in node.input_tensors]
-            if isinstance(layer, keras.Model):
-                names[id(tensor)] = _write_model(graph, layer, sources)
-            else:
-                call = _Call(layer, node.input_tensors[0].shape)
-                names[id(tensor)] = _write_layer(graph, call, sources)
+            call = _Call(layer, node.input_tensors[0].shape)
+            names[id(tensor)] = _write_layer(graph, call, sources)
     return names[id(model.outputs[0])]
 
 

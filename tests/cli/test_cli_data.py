@@ -16,6 +16,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 import automedimg.api.images
+import automedimg.api.searching
 import automedimg.cli.tasks
 from automedimg.contracts import (
     Dataset,
@@ -93,6 +94,7 @@ def tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed = load_catalog()
     monkeypatch.setattr(installed, "datasets", catalog.datasets)
     monkeypatch.setattr(automedimg.api.images, "load_catalog", lambda: installed)
+    monkeypatch.setattr(automedimg.api.searching, "load_catalog", lambda: installed)
     monkeypatch.setattr(automedimg.cli.tasks, "load_catalog", lambda: installed)
 
 
