@@ -13,6 +13,9 @@ import pytest
 import automedimg
 from tests.faults.chains import TRIALS, command, make_data
 
+HEARS_HANGUP = ("env", "--default-signal=HUP")
+"""Under `nohup`, a child would be deaf to what this is about."""
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -54,7 +57,10 @@ def test_a_terminal_that_goes_away_ends_the_search_cleanly(data: Path, tmp_path:
     ours, theirs = pty.openpty()
     line = [word for word in command(data, tmp_path / "run") if word != "--quiet"]
     process = subprocess.Popen(
-        ["setsid", "--ctty", "--wait", *line], stdin=theirs, stdout=theirs, stderr=theirs
+        ["setsid", "--ctty", "--wait", *HEARS_HANGUP, *line],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
     )
     os.close(theirs)
     os.set_blocking(ours, False)

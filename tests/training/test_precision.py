@@ -128,7 +128,7 @@ def policies(model: Any) -> set[str]:
 @pytest.mark.parametrize(
     ("policy", "train"),
     [
-        ("mixed_bfloat16", "scratch"),
+        pytest.param("mixed_bfloat16", "scratch", marks=pytest.mark.slow),
         ("mixed_float16", "scratch"),
         ("mixed_bfloat16", "finetune"),
         pytest.param("mixed_float16", "finetune", marks=pytest.mark.slow),
