@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import TypeAlias
 from automedimg.data import reading
 from automedimg.data.decode_pool import DecodePool
 from automedimg.data.formed import File, Formed, Wanted, form_file, hint_side
+from automedimg.executing import num_cores
 
 __all__ = ["Formed", "Item", "Wanted", "form_all", "hint_side", "num_threads"]
 
@@ -54,11 +54,6 @@ def form_all(items: Sequence[Item], wanted: Wanted) -> Iterator[Formed | str]:
                 yield from (image for file in run for image in form_file(file, wanted))
             else:
                 yield from _in_order(read, _lots(run, at_once), num)
-
-
-def num_cores() -> int:
-    """Cores that this process may use; 1 where that is unknown."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def num_threads() -> int:

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from automedimg.contracts import BackboneSpec, Notice, TrainMode
 from automedimg.errors import ConfigurationError
+from automedimg.executing import num_cores
 from automedimg.registry import Catalog
-from automedimg.search.devices import num_cores
 from automedimg.search.space import SearchSpace
 
 GMACS_PER_CORE = 10.0

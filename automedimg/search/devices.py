@@ -8,12 +8,12 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
 from automedimg.errors import ConfigurationError
+from automedimg.executing import num_cores
 
 NVIDIA, AMD = "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"
 KFD = Path("/sys/class/kfd/kfd/topology/nodes")
@@ -103,17 +103,6 @@ def visible_gpus() -> list[Gpu]:
             # CUDA ignores an invalid id and all that follow it.
             return [Gpu(name, variable) for name in takewhile(_is_id, names)]
     return [Gpu(name, NVIDIA) for name in _nvidia()] or [Gpu(name, AMD) for name in _amd()]
-
-
-def num_cores() -> int:
-    """Cores that this process may use, or its container's share of them, rounded up."""
-    cores = os.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    with suppress(OSError, ValueError):  # "max" is no number: no limit
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        cores = min(cores, max(1, -(-int(quota) // int(period))))
-    return cores
 
 
 def _is_id(name: str) -> bool:

@@ -16,6 +16,7 @@ from automedimg.data import places
 from automedimg.data.pixels import PixelCache
 from automedimg.data.preprocessing import parse_preprocessing
 from automedimg.errors import AutomedimgError
+from automedimg.executing import num_cores
 from automedimg.registry import Catalog
 from automedimg.search import affordable
 from automedimg.search.first_guesses import default_choices
@@ -27,8 +28,9 @@ from automedimg.search.thrift import Thrift
 from automedimg.search.weights import WeightStore
 from automedimg.training.parameters import fit_defaults
 
-MOST = 3
-"""Backbones whose features are prepared: more would hardly be done before the first trial."""
+FEW_CORES, FEW, MANY = 3, 1, 3
+"""Backbones whose features are prepared where there are few cores, and where there are more. Copies
+keep two cores busy meanwhile; what the first trial doesn't need would only delay it."""
 
 
 class Foresight:
@@ -74,9 +76,10 @@ class Foresight:
     def first_trials(self, num_images: int) -> list[TrialSpec]:
         """The first trials with a frozen backbone, as far as can be said; each with another one."""
         found: dict[str, TrialSpec] = {}
+        most = FEW if num_cores() <= FEW_CORES else MANY
         try:
             for number, spec in enumerate(self._trials(num_images)):
-                if spec.train == "frozen" and len(found) < MOST:
+                if spec.train == "frozen" and len(found) < most:
                     key = repr([spec.backbone, spec.backbone_values, spec.weights])
                     found.setdefault(key, spec)
                 elif number == 0:

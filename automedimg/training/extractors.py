@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from automedimg.executing import num_cores
+
 SLICE = 8
 """Images that ONNX Runtime sees at once.
 
@@ -113,9 +115,7 @@ def num_threads() -> int:
     asked = os.environ.get("OMP_NUM_THREADS", "")
     if asked.isdecimal() and int(asked) > 0:
         return int(asked)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return num_cores()
 
 
 def one_line(error: Exception) -> str:

@@ -17,6 +17,7 @@ import ray
 
 from automedimg.contracts import ExecutorOptions
 from automedimg.errors import BackendError
+from automedimg.executing import num_cores
 from automedimg_ray.quiet import init, mute, settings
 
 OBJECTS_BYTES = 100 * 2**20
@@ -64,7 +65,7 @@ def _start(options: ExecutorOptions) -> str:
     # Not $TMPDIR, which may be too long for the name of a socket.
     short = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108 - `mkdtemp` is safe
     folder = tempfile.mkdtemp(prefix="automedimg-ray-", dir=short)
-    wanted: dict[str, Any] = {"num_cpus": _num_cores()}
+    wanted: dict[str, Any] = {"num_cpus": num_cores()}
     added = {}
     if options.devices is not None:
         wanted["num_gpus"] = len(options.devices)
@@ -120,10 +121,6 @@ def _reach(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_S).close()
-
-
-def _num_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _in_a_line(error: Exception) -> str:

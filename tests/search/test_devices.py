@@ -8,7 +8,7 @@ import pytest
 
 from automedimg.errors import ConfigurationError
 from automedimg.search import devices
-from automedimg.search.devices import find_slots, num_cores, uses_gpus, visible_gpus
+from automedimg.search.devices import find_slots, uses_gpus, visible_gpus
 
 
 @pytest.fixture(autouse=True)
@@ -171,7 +171,3 @@ def test_a_distribution_without_metadata_does_no_harm(
     (tmp_path / "site" / "broken-1.0.dist-info").mkdir(parents=True)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     uses_gpus("tensorflow")
-
-
-def test_there_is_a_core() -> None:
-    assert num_cores() >= 1
