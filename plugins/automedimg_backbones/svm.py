@@ -17,6 +17,7 @@ from automedimg_backbones.fitting import (
     Floats,
     all_classes,
     class_weight,
+    good_enough,
     standardise,
 )
 
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 5_000
 """Training images that a fit takes; of more, as many are drawn. Memory grows with their square."""
+
+MOST_STEPS = 100_000
+"""Steps of the solver: 3 s for 4,000 rows. Where a straight boundary fits badly and is not to give
+way (a large `c`), it takes hours more for a boundary that is no better."""
 
 GRAM_ROWS = 512
 """Rows of the table of similarities that are made at once."""
@@ -121,8 +126,11 @@ def _fit(
     """
     from sklearn.svm import SVC
 
-    machine = SVC(C=c, kernel="precomputed", class_weight=weight, cache_size=100)
-    machine.fit(gram, labels)
+    machine = SVC(
+        C=c, kernel="precomputed", class_weight=weight, cache_size=100, max_iter=MOST_STEPS
+    )
+    with good_enough():
+        machine.fit(gram, labels)
     # LIBSVM keeps, for each vector, its coefficients in the machines of its class with the others,
     # in the order of those.
     owner = labels[machine.support_]

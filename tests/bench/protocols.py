@@ -1,8 +1,9 @@
 """What a split leaks, in figures: one simple classifier under three protocols.
 
-Logistic regression on the features of a frozen MobileNetV2, for several seeds of the split:
+Logistic regression on the features of a frozen MobileNetV2, for several seeds of the split; with
+`--pair`, those of MobileNet of width 0.75 stand beside them:
 
-    python tests/bench/protocols.py --data BR35H --weights-dir WEIGHTS
+    python tests/bench/protocols.py --data BR35H --weights-dir WEIGHTS [--pair] [--size 224]
 
 `grouped` keeps all copies together, `upright` those that are not mirrored, `random` none.
 """
@@ -25,6 +26,9 @@ from automedimg.data.splits import TEST, TRAIN
 from automedimg.registry import load_catalog
 from automedimg.training.backend import load_keras
 
+NETWORKS = (("mobilenetv2", 1.0, "mobilenetv2_1.00_224"), ("mobilenet", 0.75, "mobilenet_0.75_224"))
+"""Names, widths and files."""
+
 
 def main() -> None:
     """Print a table."""
@@ -33,6 +37,7 @@ def main() -> None:
     parser.add_argument("--weights-dir", type=Path, required=True)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--pair", action="store_true")
     arguments = parser.parse_args()
     features: FloatArray | None = None
     print("protocol   leak %   test AUC (each seed)                      mean    accuracy")
@@ -41,7 +46,9 @@ def main() -> None:
         for seed in range(arguments.seeds):
             data = read(arguments.data, arguments.size, protocol, seed)
             if features is None:
-                features = extract(data, arguments.weights_dir)
+                networks = NETWORKS if arguments.pair else NETWORKS[:1]
+                each_ones = [extract(data, arguments.weights_dir, *one) for one in networks]
+                features = np.concatenate(each_ones, axis=1)
             scores.append(judge(features[data.rows], data))
         aucs = [auc for auc, _ in scores]
         leak = data.audit["leakage"]["percent"]
@@ -65,15 +72,15 @@ def read(folder: Path, size: int, protocol: str, seed: int) -> PreparedData:
     )
 
 
-def extract(data: PreparedData, weights: Path) -> FloatArray:
-    """Features of every image, (N, 1280)."""
+def extract(data: PreparedData, weights: Path, name: str, width: float, file: str) -> FloatArray:
+    """A network's features of every image, (N, D)."""
     load_keras()
     from automedimg.training.batches import predict_rows
 
-    backbone = load_catalog().backbones.make("mobilenetv2")
+    backbone = load_catalog().backbones.make(name)
     images = np.load(data.pixels.images["stretch"], mmap_mode="r")
-    file = weights / "mobilenetv2_1.00_224.weights.h5"
-    model = backbone.build(images.shape[1:], {"alpha": 1.0}, file).model
+    path = weights / f"{file}.weights.h5"
+    model = backbone.build(images.shape[1:], {"alpha": width}, path).model
     return predict_rows(model, images, np.arange(len(images))).astype(np.float64)
 
 

@@ -218,3 +218,31 @@ def test_of_many_rows_svm_takes_some(monkeypatch: pytest.MonkeyPatch) -> None:
     model = svm.Svm().fit(features.copy(), labels, None, 3, svm.Svm().defaults()[0], 0)
     (vectors,) = [layer for layer in model.layers if hasattr(layer, "num_vectors")]
     assert 0 < vectors.num_vectors <= 60
+
+
+def test_svm_gives_up_on_a_boundary_that_would_take_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noise that a straight line is to split at any price: without a bound, 30 times the steps."""
+    from sklearn.svm import SVC
+
+    from automedimg_backbones import svm
+
+    steps: list[int] = []
+
+    class Counting(SVC):
+        def fit(self, *arguments: Any) -> Any:
+            fitted = super().fit(*arguments)
+            steps.extend(self.n_iter_.tolist())
+            return fitted
+
+    monkeypatch.setattr("sklearn.svm.SVC", Counting)
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(300, 40)).astype(np.float32)
+    labels = (features[:, 0] + 2 * rng.normal(size=300) > 0).astype(np.int64)
+    values = {"kernel": "linear", "c": 100.0, "scaling": "together", "class_weight": "none"}
+    svm.Svm().fit(features.copy(), labels, None, 2, values, 0)
+    assert max(steps) > 1000
+    monkeypatch.setattr(svm, "MOST_STEPS", 1000)
+    steps.clear()
+    model = svm.Svm().fit(features.copy(), labels, None, 2, values, 0)
+    assert max(steps) == 1000
+    assert np.isfinite(np.asarray(model.predict(features, verbose=0))).all()
