@@ -34,20 +34,31 @@ def show_plan(console: Console, plan: Mapping[str, Any]) -> None:
         soft_wrap=True,
     )
     _say_reductions(console, plan)
-    table = _table("model", "pixels", "epochs", "parameters", "trainable", "in the paper")
-    for each in plan["models"]:
-        table.add_row(
-            f"[name]{escape(each['name'])}[/]",
-            f"{each['image_size']} x {each['channels']}",
-            str(each["epochs"] or ""),
-            "searched" if each["search"] else _count(each["parameters"]),
-            _count(each["trainable_parameters"]),
-            _count(each["published_parameters"] or each["published_trainable_parameters"]),
-        )
-    console.print(table)
+    console.print(_plan_table(plan["models"]))
     for why in dict.fromkeys(each["void"] for each in plan["models"] if each["void"]):
         console.print(f"[loud]VOID[/] where it is needed: {escape(why)}", soft_wrap=True)
     console.print("[dim]--json says every setting.[/]")
+
+
+def _plan_table(models: Sequence[Mapping[str, Any]]) -> Table:
+    """A row a model; only its name, which may be long, is wrapped."""
+    published = [m["published_parameters"] or m["published_trainable_parameters"] for m in models]
+    table = Table(box=None, padding=(0, 1), header_style="dim")
+    table.add_column("model", overflow="fold")
+    for column in ("pixels", "epochs", "parameters", "trainable"):
+        table.add_column(column, no_wrap=True, justify="right")
+    if any(published):
+        table.add_column("in the paper", no_wrap=True, justify="right")
+    for each, said in zip(models, published, strict=True):
+        table.add_row(
+            f"[name]{escape(each['name'])}[/]",
+            f"{each['image_size']} x {each['channels']}",
+            "" if _is_fitted(each) else str(each["epochs"] or ""),
+            "searched" if each["search"] else _count(each["parameters"]),
+            _count(each["trainable_parameters"]),
+            *([_count(said)] if any(published) else []),
+        )
+    return table
 
 
 def show_results(console: Console, results: Mapping[str, Any]) -> None:
@@ -77,6 +88,11 @@ def show_results(console: Console, results: Mapping[str, Any]) -> None:
             table.add_row(escape(figure["model"]), kind, f"{figure['value']:g}", *ours)
         console.print(table)
     console.print(f"page    [name]{escape(results['page'])}[/]", soft_wrap=True)
+
+
+def _is_fitted(model: Mapping[str, Any]) -> bool:
+    """Whether a classifier is fitted at once: its parameters depend on the images."""
+    return model["parameters"] is None and not model["search"]
 
 
 def _ours(found: Mapping[str, Any] | None) -> str:

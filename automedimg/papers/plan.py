@@ -153,7 +153,7 @@ def _arms_of(protocol: Protocol, model: Model) -> Iterator[Arm]:
             for step in _taken(axis, index):
                 settings = step.settings.over(settings)
         yield Arm(
-            name="--".join([model.name, *(step.name for step in steps)]),
+            name="--".join([model.name, *(_short(a, s) for a, s in zip(axes, steps, strict=True))]),
             label=", ".join(
                 [model.label, *(_words(a, s) for a, s in zip(axes, steps, strict=True))]
             ),
@@ -170,7 +170,16 @@ def _taken(axis: Axis, index: int) -> Sequence[Step]:
 
 def _words(axis: Axis, step: Step) -> str:
     """A step in a label: a bare value needs its axis."""
-    return f"{axis.label} {step.label}" if step.name == f"{axis.name}-{step.label}" else step.name
+    return f"{axis.label} {step.label}" if _is_bare(axis, step) else step.name
+
+
+def _short(axis: Axis, step: Step) -> str:
+    """A step in a name: a bare value is enough, as axes always come in the same order."""
+    return step.label if _is_bare(axis, step) else step.name
+
+
+def _is_bare(axis: Axis, step: Step) -> bool:
+    return step.name == f"{axis.name}-{step.label}"
 
 
 def _check(protocol: Protocol, arms: Sequence[Arm], request: PaperRequest) -> None:

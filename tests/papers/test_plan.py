@@ -47,16 +47,16 @@ def plan(more: str = LADDER, paper: str = "", **asked: Any) -> Plan:
 def test_each_model_is_run_for_each_combination() -> None:
     arms = {arm.name: arm for arm in plan().arms}
     assert list(arms)[:3] == [
-        "cnn--epochs-10--plain",
-        "cnn--epochs-10--adam",
-        "cnn--epochs-10--large",
+        "cnn--10--plain",
+        "cnn--10--adam",
+        "cnn--10--large",
     ]
     assert len(arms) == 7  # two by three, and the other model
-    large = arms["cnn--epochs-20--large"]
+    large = arms["cnn--20--large"]
     assert large.settings.epochs == 20
     assert large.settings.fix["optimizer"] == "rmsprop"  # a ladder keeps what came before
     assert large.settings.image_size == 200
-    assert arms["cnn--epochs-10--plain"].settings.image_size is None
+    assert arms["cnn--10--plain"].settings.image_size is None
     assert large.steps == {"epochs": "epochs-20", "rung": "large"}
     assert large.label == "cnn, epochs 20, large"
 
@@ -64,7 +64,7 @@ def test_each_model_is_run_for_each_combination() -> None:
 def test_jobs_have_folders_of_their_own() -> None:
     jobs = list(plan().jobs())
     assert len({job.folder for job in jobs}) == len(jobs) == 14
-    assert jobs[0].folder == "random/cnn--epochs-10--plain"
+    assert jobs[0].folder == "random/cnn--10--plain"
     assert jobs[0].split == "random"
     folds = list(plan(paper="br35h-jardim").jobs())
     assert len(folds) == 2 * 3 * 2
@@ -84,8 +84,8 @@ def test_options_of_the_task_tell_data_sets_apart() -> None:
 def test_epochs_are_scaled_and_said() -> None:
     reduced = plan(epochs=4)
     epochs = {arm.name: arm.settings.epochs for arm in reduced.arms}
-    assert epochs["cnn--epochs-20--plain"] == 4
-    assert epochs["cnn--epochs-10--plain"] == 2
+    assert epochs["cnn--20--plain"] == 4
+    assert epochs["cnn--10--plain"] == 2
     assert epochs["net"] == 1
     assert reduced.reductions == ("4 of 20 epochs",)
     assert plan(epochs=20).reductions == ()
@@ -122,14 +122,14 @@ def test_all_reductions_are_said() -> None:
 
 
 def test_single_settings_can_be_run() -> None:
-    reduced = plan(only=("cnn--epochs-10--adam", "net"))
-    assert [arm.name for arm in reduced.arms] == ["cnn--epochs-10--adam", "net"]
+    reduced = plan(only=("cnn--10--adam", "net"))
+    assert [arm.name for arm in reduced.arms] == ["cnn--10--adam", "net"]
 
 
 def test_a_sample_is_small() -> None:
     arms = {arm.name: arm for arm in plan(sample=True).arms}
-    assert arms["cnn--epochs-20--large"].settings.image_size == 40
-    assert arms["cnn--epochs-20--large"].settings.search is None
+    assert arms["cnn--20--large"].settings.image_size == 40
+    assert arms["cnn--20--large"].settings.search is None
     assert arms["net"].settings.search.trials == 1  # type: ignore[union-attr]
     assert plan(paper="br35h-jardim", sample=True).folds == 2
 
