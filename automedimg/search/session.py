@@ -30,11 +30,10 @@ from automedimg.data.decoding import Wanted as WantedPixels
 from automedimg.data.prepare import PreparedData, prepare
 from automedimg.data.preprocessing import parse_preprocessing
 from automedimg.data.resolving import Found, resolve
-from automedimg.data.splits import TRAIN
 from automedimg.errors import RunError
 from automedimg.evaluation.auditing import LateAudit, shortcut_in_words
 from automedimg.registry import Catalog
-from automedimg.search import affordable, record
+from automedimg.search import record
 from automedimg.search.claiming import Claim
 from automedimg.search.continuing import (
     asked,
@@ -55,15 +54,13 @@ from automedimg.search.ledger import (
     write_copy,
 )
 from automedimg.search.naming import get_strategy
-from automedimg.search.narrowing import Wanted, build_space, with_modes
 from automedimg.search.orchestrator import LEADERLESS, Orchestrator
 from automedimg.search.plan import Plan
 from automedimg.search.request import SearchRequest
 from automedimg.search.space import SearchSpace
+from automedimg.search.spacing import Spacing
 from automedimg.search.stopping import Clock, Stop
-from automedimg.search.thrift import Thrift
 from automedimg.search.verdict import Judge
-from automedimg.search.weights import WeightStore
 from automedimg.training.backend import prepare_backend
 from automedimg.training.parameters import fit_defaults
 
@@ -73,9 +70,6 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 ACCOUNT_S = 30.0
 """Seconds after which the time that a session has taken is written down again."""
-
-NEARLY_BALANCED = 1.2
-"""Ratio of the largest class to the smallest below which weights and resampling do nothing."""
 
 
 class Session:
@@ -140,7 +134,9 @@ class Session:
             # Its workers import Keras while the images are read here.
             with self._workers() as executor:
                 data = self._prepare(found, executor)
-                space = self._build_space(data, executor)
+                space = Spacing(self._request, self._spec, data, self._catalog).space(
+                    self._claim.earlier(), executor.devices, self._emit
+                )
                 run = self._open_run(data, space, executor, backend)
                 return self._search(run, data, space, executor)
 
@@ -206,42 +202,6 @@ class Session:
             self._emit(Notice(words, important=True))
         if self.began and self._claim.leads:
             record.write_audit(self._folder, self._audit.audit)
-
-    def _build_space(self, data: PreparedData, executor: Executor) -> SearchSpace:
-        request = self._request
-        before = self._claim.earlier()
-        folders = places.weight_folders(request.weights_dir, data.root)
-        store = WeightStore(folders, download=request.download)
-        preprocessings = tuple(way.name for way in parse_preprocessing(request.preprocessings))
-        balanced = data.audit["imbalance"]["ratio"] < NEARLY_BALANCED
-        size = request.image_size or self._spec.image_size
-        # A head that was installed since is none of this run's.
-        heads = request.heads or (tuple(before["heads"]) if before else ())
-        wanted = Wanted(
-            request.backbones,
-            heads,
-            request.fix,
-            preprocessings,
-            balanced,
-            image_size=size,
-            weights=request.weights,
-            vary=request.vary,
-        )
-        space = build_space(self._catalog, wanted, store, self._emit)
-        if before is not None:
-            # The limits may have changed since; what can be chosen may not.
-            return with_modes(space, before["backbones"])
-        limit = request.trial_limit_s
-        if limit is None or set(executor.devices) != {"cpu"}:
-            return space
-        return affordable.drop_too_dear(
-            space,
-            self._catalog,
-            size=size,
-            num_images=int((data.splits == TRAIN).sum()),
-            trial_time_s=limit,
-            notify=self._emit,
-        )
 
     def _open_run(
         self, data: PreparedData, space: SearchSpace, executor: Executor, backend: str
@@ -327,7 +287,11 @@ class Session:
             )
         )
         defaults = default_choices(space, fit_defaults())
-        thrift = self._make_thrift(data, space, defaults, maximize, shared=ledger.shared)
+        thrift = None
+        # Processes that share a ledger have a clock each.
+        if request.time_s is not None and not ledger.shared and self._strategy.takes_advice:
+            spacing = Spacing(request, self._spec, data, self._catalog)
+            thrift = spacing.thrift(space, defaults, maximize)
         plan = Plan(
             folder=self._folder,
             metric=metric,
@@ -372,27 +336,6 @@ class Session:
         if ledger.best is None:
             raise _nothing_learnt(ledger.finished, stop)
         return self._judge(run, data, executor, ledger, stop)
-
-    def _make_thrift(
-        self,
-        data: PreparedData,
-        space: SearchSpace,
-        defaults: list[dict[str, Any]],
-        maximize: bool,
-        *,
-        shared: bool,
-    ) -> Thrift | None:
-        """What spends a limited time; processes that share a ledger have a clock each."""
-        if self._request.time_s is None or shared or not self._strategy.takes_advice:
-            return None
-        costs = affordable.guess_costs(
-            space,
-            self._catalog,
-            size=self._request.image_size or self._spec.image_size,
-            num_images=int((data.splits == TRAIN).sum()),
-        )
-        modest = {} if "views" in space.fixed else {"views": 1}
-        return Thrift(space, defaults, costs, maximize, modest)
 
     def _keeping_account(self, run: dict[str, Any], ledger: Ledger) -> Emit:
         """Pass events on, and after each trial write down what would be missed after a kill."""
