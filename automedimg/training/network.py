@@ -32,7 +32,8 @@ class Network:
     def above(self, cut: Cut) -> keras.Model:
         """Activations at a cut (N, ...) to logits (N, K)."""
         activations = keras.Input(cut.shape, name="activations")
-        return keras.Model(activations, self.head(cut.upper(activations, training=False)))
+        head = _named_apart(self.head, cut.upper)
+        return keras.Model(activations, head(cut.upper(activations, training=False)))
 
     def classifier(self) -> keras.Model:
         """Images (N, H, W, C) in [0, 255] to probabilities (N, K): the model that is saved."""
@@ -47,7 +48,18 @@ class Network:
         if keras.backend.standardize_dtype(features.dtype) != "float32":
             # Heads, logits and losses are float32 whatever the backbone computes in.
             features = keras.layers.Activation("linear", dtype="float32")(features)
-        return self.head(features)
+        return _named_apart(self.head, self.backbone.model)(features)
+
+
+def _named_apart(head: keras.Model, below: keras.Model) -> keras.Model:
+    """Return the head, under another name if it has that of what it stands on.
+
+    Models without a name are numbered by Keras, which begins anew with each `clear_session`: one
+    that was built before it and one after it can both be `functional`, and no model holds both.
+    """
+    if head.name == below.name:
+        head.name = f"{head.name}_head"
+    return head
 
 
 def complete_logits(head: keras.Model, num_classes: int) -> keras.Model:
@@ -76,7 +88,8 @@ def complete_logits(head: keras.Model, num_classes: int) -> keras.Model:
     logit = head.outputs[0] if plain else head(features)
     row = keras.layers.Reshape((1, 1), name="one_logit")(logit)
     row = keras.layers.ZeroPadding1D((1, 0), name="zero_logit")(row)
-    return keras.Model(features, keras.layers.Reshape((2,), name=COMPLETION)(row))
+    both = keras.layers.Reshape((2,), name=COMPLETION)(row)
+    return keras.Model(features, both, name=f"{head.name}_completed")
 
 
 def is_plain_graph(model: keras.Model) -> bool:
