@@ -85,7 +85,7 @@ def show_results(console: Console, results: Mapping[str, Any]) -> None:
         for figure in results["figures"]:
             ours = [_ours(figure["ours"].get(split)) for split in splits]
             kind = f"{label_of(figure['score'])}, {figure['side']}"
-            table.add_row(escape(figure["model"]), kind, f"{figure['value']:g}", *ours)
+            table.add_row(escape(figure["model_label"]), kind, f"{figure['value']:g}", *ours)
         console.print(table)
     console.print(f"page    [name]{escape(results['page'])}[/]", soft_wrap=True)
 

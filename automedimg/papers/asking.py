@@ -120,22 +120,29 @@ def why_void(arm: Arm, catalog: Catalog, folders: Sequence[Path], *, download: b
     return "" if found else f"no pretrained weights for {settings.backbone}"
 
 
-def choose(arm: Arm, catalog: Catalog) -> Chosen:
-    """Say what an arm trains, without any weight file.
+def choose(arm: Arm, catalog: Catalog, folders: Sequence[Path] = ()) -> Chosen:
+    """Say what an arm trains.
 
+    Args:
+        arm: What is asked about.
+        catalog: Where its components come from.
+        folders: Where weight files are looked for: a width that is not fixed may depend on which
+            there are.
     Raises:
         ConfigurationError: a name or a value that it fixes is unknown.
     """
     settings = arm.settings
+    pretrained = settings.train in PRETRAINED_MODES
+    lacking = not pretrained or why_void(arm, catalog, folders, download=False)
     wanted = Wanted(
         (settings.backbone or "",),
         () if settings.head is None else (settings.head,),
         fixed_values(arm),
         (settings.preprocessing or "stretch",),
         image_size=settings.image_size,
-        weights=RANDOM,
+        weights=RANDOM if lacking else settings.weights,
     )
-    space = build_space(catalog, wanted, WeightStore((), download=False), lambda _: None)
+    space = build_space(catalog, wanted, WeightStore(folders, download=False), lambda _: None)
     defaults = (*default_choices(space, fit_defaults()), {})[0]
     searched: dict[str, BaseDistribution] = {}
     choice = space.choose(_First(defaults, searched))

@@ -26,7 +26,7 @@ def list_papers() -> list[dict[str, str]]:
 
 
 class Outliner:
-    """Says what a plan would do, without any image or weight file. Imports Keras.
+    """Says what a plan would do, without any image. Imports Keras.
 
     Args:
         plan: Of the paper.
@@ -66,7 +66,7 @@ class Outliner:
         }
 
     def _describe(self, arm: Arm) -> dict[str, Any]:
-        chosen, settings = choose(arm, self._catalog), arm.settings
+        chosen, settings = choose(arm, self._catalog, self._folders), arm.settings
         counts = None if settings.search else self._count(arm)
         search = settings.search
         return {
@@ -99,7 +99,7 @@ class Outliner:
 
     def _count(self, arm: Arm) -> Counts:
         load_keras()
-        settings, choice = arm.settings, choose(arm, self._catalog).choice
+        settings, choice = arm.settings, choose(arm, self._catalog, self._folders).choice
         size = settings.image_size or self._task.image_size
         shape = (size, size, settings.channels or self._task.channels)
         key = repr((choice.backbone, choice.head, choice.train, choice.backbone_values))

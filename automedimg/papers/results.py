@@ -239,6 +239,7 @@ class Results:
             "split": split,
             "first": asked.first,
             "second": asked.second,
+            "labels": [first.arm.label, second.arm.label],
             "score": asked.score,
             "void": self.void.get(first.arm.name) or self.void.get(second.arm.name) or "",
             **self._over_folds(first, second, asked.score),
@@ -285,14 +286,23 @@ class Results:
                 ours[split] = found
         return {
             "model": figure.model,
+            "model_label": self._label(figure.model),
             "variant": figure.variant,
             "score": figure.score,
-            "side": figure.side,
+            "side": "validation" if minus else figure.side,  # tests are over the folds
             "statistic": figure.statistic,
             "value": figure.value,
             "where": figure.where,
             "ours": ours,
         }
+
+    def _label(self, model: str) -> str:
+        """What stands beside a published figure, for people: another network, perhaps."""
+        labels = {each.name: each.label for each in self.plan.protocol.ensembles}
+        # Of several settings of one model, the model's own label says enough.
+        labels |= {each.name: each.label for each in self.plan.protocol.models}
+        labels |= {arm.name: arm.label for arm in self.plan.arms}
+        return " - ".join(labels.get(part, part) for part in model.split(" - "))
 
     def _statistic(self, split: str, first: str, second: str, score: str) -> dict[str, Any] | None:
         for asked in self.plan.protocol.comparisons:

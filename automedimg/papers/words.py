@@ -184,7 +184,7 @@ def _difference(
 def _between(results: Mapping[str, Any]) -> str:
     said = []
     for told in results["comparisons"]:
-        pair = f"{told['first']} against {told['second']} ({told['split']})"
+        pair = f"{' against '.join(told['labels'])} ({told['split']})"
         plain, corrected = told["t_test"], told["corrected_t_test"]
         if plain and plain["t"] is not None:
             said.append(

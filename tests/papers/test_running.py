@@ -217,6 +217,10 @@ def test_comparisons_are_made_from_the_predictions(home: Path, results: dict[str
 
 def test_published_figures_stand_beside_ours(results: dict[str, Any]) -> None:
     figure, statistic = results["figures"]
+    assert (figure["side"], statistic["side"]) == ("test", "validation")
+    labels = [arm(results, "random", name)["label"] for name in ("cnn", "mobile")]
+    assert statistic["model_label"] == " - ".join(labels)
+    assert results["comparisons"][0]["labels"] == labels
     for split in ("random", "grouped"):
         ours = figure["ours"][split]
         assert ours["value"] == arm(results, split, "cnn")["test"]["accuracy"]["mean"]
