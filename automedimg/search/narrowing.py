@@ -23,7 +23,6 @@ from automedimg.search.weights import RANDOM, WeightStore, sourced_weights
 from automedimg.training.parameters import fit_space, usual_values
 
 Notify = Callable[[Notice], None]
-Accept = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
