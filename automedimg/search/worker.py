@@ -189,9 +189,10 @@ class Worker:
 
         keras = load_keras()  # paid for once, before the first job
         from automedimg.registry import load_catalog
+        from automedimg.training.loading import LastLoaded
         from automedimg.training.shelf import Shelf
 
-        self._shelf = Shelf()
+        self._shelf, self._loaded = Shelf(), LastLoaded()
         self._catalog = load_catalog()
         gc.freeze()  # what is imported by now stays: no collection need look at it again
         self._line.say("ready", data={"backend": keras.backend.backend()})
@@ -238,6 +239,7 @@ class Worker:
         from automedimg.training.trial import Trial
         from automedimg.training.trial_data import TrialData
 
+        self._loaded.drop()
         data = TrialData(self._context, spec.fit["preprocessing"])
         result = Trial(spec, data, self._catalog, self._shelf).run(JobTalk(self._line, job))
         return self._ahead.counted(result)
@@ -249,7 +251,7 @@ class Worker:
         data = TrialData(self._context, spec.preprocessing)
         side = data.side(spec.split)
         alive = self._line.pulse.moved
-        score_model(Path(spec.model), side, data, Path(spec.out), alive)
+        score_model(self._loaded.get(Path(spec.model)), side, data, Path(spec.out), alive)
         return {"images": len(side.rows)}
 
     def _fail(self, job: int, command: Mapping[str, Any], error: Exception) -> None:

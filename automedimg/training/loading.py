@@ -38,6 +38,34 @@ def load_classifier(path: Path) -> Any:
     return keras.models.load_model(path, safe_mode=True, compile=False)
 
 
+class LastLoaded:
+    """Loads classifiers, and keeps the last one: the same file may be asked for again at once.
+
+    Loading and tracing a network takes seconds, and a verdict applies one file to two splits.
+    """
+
+    def __init__(self) -> None:
+        self._mark: tuple[Any, ...] = ()
+        self._model: Any = None
+
+    def get(self, path: Path) -> Any:
+        """Return the classifier in a file, as the file is now.
+
+        Args:
+            path: As for `load_classifier`, which also says what is raised.
+        """
+        stat = path.stat()
+        mark = (path, stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        if mark != self._mark:
+            self.drop()
+            self._model, self._mark = load_classifier(path), mark
+        return self._model
+
+    def drop(self) -> None:
+        """Keep none: its memory is wanted for something else."""
+        self._mark, self._model = (), None
+
+
 def _modules(path: Path) -> set[str]:
     """The modules of whatever a file holds that isn't Keras's; none where it is no such file."""
     try:

@@ -20,7 +20,6 @@ from automedimg.training.assembly import Assembly, Shelf
 from automedimg.training.backend import make_deterministic
 from automedimg.training.batches import predict_rows
 from automedimg.training.course import Course
-from automedimg.training.loading import load_classifier
 from automedimg.training.network import Network
 from automedimg.training.outcome import Fit
 from automedimg.training.talk import TrialTalk
@@ -94,16 +93,16 @@ class Trial:
 
 
 def score_model(
-    model_path: Path,
+    model: keras.Model,
     side: Side,
     data: TrialData,
     out: Path,
     alive: Callable[[], None] | None = None,
 ) -> None:
-    """Apply a saved classifier to one side of the split and write its predictions.
+    """Apply a classifier to one side of the split and write its predictions.
 
     Args:
-        model_path: The ``.keras`` file.
+        model: Images (N, H, W, C) in [0, 255] to probabilities (N, K).
         side: Which images.
         data: Where they are.
         out: The npz to write.
@@ -111,7 +110,6 @@ def score_model(
     Raises:
         OSError: the predictions can't be written.
     """
-    model = load_classifier(model_path)
     y_prob = predict_rows(model, data.pixels, side.rows, alive=alive).astype(np.float64)
     with files.replacing(out) as temporary:
         save_predictions(temporary, side, y_prob)

@@ -133,13 +133,14 @@ def test_what_is_saved_is_the_whole_network(
     tmp_path: Path,
     weights: str,
 ) -> None:
+    from automedimg.training.loading import load_classifier
     from automedimg.training.trial import score_model
     from automedimg.training.trial_data import TrialData
 
     finetune(context, tmp_path / "trial", weights)
     data = TrialData(context, "stretch")
     side, out = data.side("validation"), tmp_path / "again.npz"
-    score_model(tmp_path / "trial" / "model.keras", side, data, out)
+    score_model(load_classifier(tmp_path / "trial" / "model.keras"), side, data, out)
     with np.load(tmp_path / "trial" / "predictions.npz") as recorded, np.load(out) as again:
         np.testing.assert_allclose(again["y_prob"], recorded["y_prob"], atol=1e-4)
 

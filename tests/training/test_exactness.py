@@ -92,6 +92,7 @@ def make_spec(folder: Path, **changes) -> TrialSpec:
 def test_the_saved_model_gives_the_scores_that_were_recorded(
     keras, context: RunContext, tmp_path: Path, train: str
 ):
+    from automedimg.training.loading import load_classifier
     from automedimg.training.trial import Trial, forget, score_model
     from automedimg.training.trial_data import TrialData
 
@@ -101,7 +102,9 @@ def test_the_saved_model_gives_the_scores_that_were_recorded(
     forget()
     assert result["state"] == "complete"
     side = data.side("validation")
-    score_model(tmp_path / "trial" / "model.keras", side, data, tmp_path / "again.npz")
+    score_model(
+        load_classifier(tmp_path / "trial" / "model.keras"), side, data, tmp_path / "again.npz"
+    )
     with (
         np.load(tmp_path / "trial" / "predictions.npz") as recorded,
         np.load(tmp_path / "again.npz") as again,
