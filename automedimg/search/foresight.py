@@ -89,18 +89,8 @@ class Foresight:
         return list(found.values())
 
     def _trials(self, num_images: int) -> Iterator[TrialSpec]:
-        request = self._request
-        plan = Plan(
-            folder=request.out,
-            metric=self._catalog.metrics.get(request.metric),
-            seed=request.seed,
-            limits=request.limits,
-            epochs=request.epochs,
-            epoch_patience=request.epoch_patience,
-            trial_time_s=request.trial_limit_s,
-            checkpoint_s=request.checkpoint_s,
-            defaults=[],
-        )
+        metric = self._catalog.metrics.get(self._request.metric)
+        plan = Plan.of(self._request, metric, [])
         space = self._space()
         for number, params in enumerate(self._choices(space, num_images)):
             try:

@@ -248,9 +248,7 @@ class Orchestrator:
     def _take_up(self, orphan: FrozenTrial) -> None:
         """Go on with a trial that a kill cut off, unless it dies again and again."""
         trial, known = self._ledger.take_up(orphan), orphan.last_step or 0
-        before = orphan.user_attrs.get("deaths", [0, known])
-        deaths = before[0] + 1 if before[1] == known else 1
-        trial.set_user_attr("deaths", [deaths, known])
+        deaths = _one_more_death(trial, known)
         if deaths > MAX_DEATHS:
             reason = f"the search was killed {deaths} times while it ran"
             self._decisions.log("give up", orphan.number, why=reason)
@@ -393,22 +391,15 @@ class Orchestrator:
             self._halve(running, reason)
             return
         if cause == "memory":
-            reason = (
-                f"oom: {reason}, with half the batch too"
-                if running.spec.accumulate > 1
-                else (f"oom: {reason}")
-            )
+            again = ", with half the batch too" if running.spec.accumulate > 1 else ""
+            reason = f"oom: {reason}{again}"
         begun = running.started if running.started is not None else running.submitted
         seconds = round(time.monotonic() - begun, 3)
         self._record(running, {"state": "failed", "reason": reason, "seconds": seconds})
 
     def _survives(self, running: _Running) -> bool:
         """Whether a trial that was lost may run again; it may not be lost for ever."""
-        known, trial = running.known_epoch, running.trial
-        before = trial.user_attrs.get("deaths", [0, known])
-        deaths = before[0] + 1 if before[1] == known else 1
-        trial.set_user_attr("deaths", [deaths, known])
-        return deaths <= MAX_DEATHS
+        return _one_more_death(running.trial, running.known_epoch) <= MAX_DEATHS
 
     def _halve(self, running: _Running, reason: str) -> None:
         """Run a trial once more, half a batch at a time; the effective batch stays."""
@@ -440,3 +431,11 @@ class Orchestrator:
         best = self._ledger.best
         leads = best is not None and best.number == result.number
         self._emit(TrialFinished(result, leads))
+
+
+def _one_more_death(trial: Trial, known_epoch: int) -> int:
+    """Count a time that a trial was cut off; return how many it is since its last new epoch."""
+    deaths, epoch = trial.user_attrs.get("deaths", (0, known_epoch))
+    deaths = deaths + 1 if epoch == known_epoch else 1
+    trial.set_user_attr("deaths", [deaths, known_epoch])
+    return int(deaths)

@@ -10,6 +10,7 @@ from typing import Any
 from automedimg.contracts import MetricSpec, TrialSpec
 from automedimg.search import models
 from automedimg.search.proposing import derive_seed
+from automedimg.search.request import SearchRequest
 from automedimg.search.space import Choice, SearchSpace
 from automedimg.search.stopping import Limits
 
@@ -46,6 +47,31 @@ class Plan:
     defaults: Sequence[Mapping[str, Any]]
     score_train: bool = False
     tensorboard: bool = False
+
+    @classmethod
+    def of(
+        cls, request: SearchRequest, metric: MetricSpec, defaults: Sequence[Mapping[str, Any]]
+    ) -> Plan:
+        """Return what a request wants.
+
+        Args:
+            request: Checked.
+            metric: The one that it names.
+            defaults: Configurations by ledger name that are tried first.
+        """
+        return cls(
+            folder=request.out,
+            metric=metric,
+            seed=request.seed,
+            limits=request.limits,
+            epochs=request.epochs,
+            epoch_patience=request.epoch_patience,
+            trial_time_s=request.trial_limit_s,
+            checkpoint_s=request.checkpoint_s,
+            defaults=defaults,
+            score_train=request.score_train,
+            tensorboard=request.tensorboard,
+        )
 
     @property
     def maximize(self) -> bool:

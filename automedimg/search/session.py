@@ -60,7 +60,8 @@ from automedimg.search.request import SearchRequest
 from automedimg.search.space import SearchSpace
 from automedimg.search.spacing import Spacing
 from automedimg.search.stopping import Clock, Stop
-from automedimg.search.verdict import Judge
+from automedimg.search.thrift import Thrift
+from automedimg.search.verdict import Judge, nothing_learnt
 from automedimg.training.backend import prepare_backend
 from automedimg.training.parameters import fit_defaults
 
@@ -269,47 +270,18 @@ class Session:
         space: SearchSpace,
         executor: Executor,
     ) -> dict[str, Any] | None:
-        request, limits = self._request, self._request.limits
-        metric = self._catalog.metrics.get(request.metric)
+        metric = self._catalog.metrics.get(self._request.metric)
         maximize = metric.direction == "maximize"
-        ledger = Ledger(study, maximize, shared=request.storage is not None)
+        ledger = Ledger(study, maximize, shared=self._request.storage is not None)
         decisions = Decisions(self._folder)
-        decisions.log("begin", done=len(ledger.finished), limits=request.limits_json())
-        self._emit(
-            SearchStarted(
-                run=str(self._folder),
-                task=self._spec.name,
-                metric=run["metric"],
-                trials=limits.trials,
-                time_s=limits.time_s,
-                done=len(ledger.finished),
-                devices=executor.devices,
-            )
-        )
+        self._announce(run, ledger, decisions, executor)
         defaults = default_choices(space, fit_defaults())
-        thrift = None
-        # Processes that share a ledger have a clock each.
-        if request.time_s is not None and not ledger.shared and self._strategy.takes_advice:
-            spacing = Spacing(request, self._spec, data, self._catalog)
-            thrift = spacing.thrift(space, defaults, maximize)
-        plan = Plan(
-            folder=self._folder,
-            metric=metric,
-            seed=request.seed,
-            limits=limits,
-            epochs=request.epochs,
-            epoch_patience=request.epoch_patience,
-            trial_time_s=request.trial_limit_s,
-            checkpoint_s=request.checkpoint_s,
-            defaults=[] if thrift else defaults,
-            score_train=request.score_train,
-            tensorboard=request.tensorboard,
-        )
+        thrift = self._thrift(data, space, defaults, ledger, maximize)
         self._strategy.prepare(
-            Outline(space.parameters(), defaults, request.seed, request.epochs, maximize)
+            Outline(space.parameters(), defaults, self._request.seed, self._request.epochs, maximize)
         )
         orchestrator = Orchestrator(
-            plan,
+            Plan.of(self._request, metric, [] if thrift else defaults),
             ledger,
             space,
             self._strategy,
@@ -323,18 +295,61 @@ class Session:
         )
         stop = orchestrator.run()
         self._hear_of_shortcuts(wait=True)
+        return self._conclude(run, data, executor, ledger, stop)
+
+    def _announce(
+        self, run: dict[str, Any], ledger: Ledger, decisions: Decisions, executor: Executor
+    ) -> None:
+        limits, done = self._request.limits, len(ledger.finished)
+        decisions.log("begin", done=done, limits=self._request.limits_json())
+        self._emit(
+            SearchStarted(
+                run=str(self._folder),
+                task=self._spec.name,
+                metric=run["metric"],
+                trials=limits.trials,
+                time_s=limits.time_s,
+                done=done,
+                devices=executor.devices,
+            )
+        )
+
+    def _thrift(
+        self,
+        data: PreparedData,
+        space: SearchSpace,
+        defaults: list[dict[str, Any]],
+        ledger: Ledger,
+        maximize: bool,
+    ) -> Thrift | None:
+        """What spends a limited time; None where it is not limited, or not this process's alone."""
+        # Processes that share a ledger have a clock each.
+        if self._request.time_s is None or ledger.shared or not self._strategy.takes_advice:
+            return None
+        spacing = Spacing(self._request, self._spec, data, self._catalog)
+        return spacing.thrift(space, defaults, maximize)
+
+    def _conclude(
+        self,
+        run: dict[str, Any],
+        data: PreparedData,
+        executor: Executor,
+        ledger: Ledger,
+        stop: Stop,
+    ) -> dict[str, Any] | None:
+        """Give the verdict, or leave it to the process that leads."""
         if not self._claim.leads and self._claim.take_lead(at_once=True):
             self._inherit(run)  # the process that led was killed near the end
-        if ledger.shared and self._claim.leads:
-            write_copy(self._folder, ledger.finished)
         if not self._claim.leads:
             gone = f"{stop.why}: `automedimg resume {self._folder}` gives the verdict"
             there = "joined another process, which will give the verdict: done here"
             self._emit(Notice(gone if stop.rule == LEADERLESS else there, important=True))
             return None
+        if ledger.shared:
+            write_copy(self._folder, ledger.finished)
         self._write_run(run, stop.rule, stop.why)
         if ledger.best is None:
-            raise _nothing_learnt(ledger.finished, stop)
+            raise nothing_learnt(ledger.finished, stop)
         return self._judge(run, data, executor, ledger, stop)
 
     def _keeping_account(self, run: dict[str, Any], ledger: Ledger) -> Emit:
@@ -416,17 +431,3 @@ class Session:
         if isinstance(event, Notice):
             self._notes.append(event.text)
         self._listener(event)
-
-
-def _nothing_learnt(finished: list[TrialResult], stop: Stop) -> RunError:
-    if not finished:
-        return RunError(
-            f"no trial finished before the search ended ({stop.rule}: {stop.why})",
-            "`automedimg resume` continues it; give it more with `--extend --time`",
-        )
-    reasons = Counter(result.reason or result.state for result in finished)
-    listed = "; ".join(f"{number} x {reason}" for reason, number in reasons.most_common(3))
-    return RunError(
-        f"none of {len(finished)} trials gave a model: {listed}",
-        "trials/*/error.txt and log.txt in the run directory say more",
-    )

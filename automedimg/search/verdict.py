@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from automedimg.evaluation.scores import validation_scores
 from automedimg.registry import Catalog
 from automedimg.search import models
 from automedimg.search.record import now
+from automedimg.search.stopping import Stop
 from automedimg.version import RUN_FORMAT
 
 TOLERANCE = {"cpu": 1e-3, "gpu": 2e-2}
@@ -185,3 +187,18 @@ class Judge:
                 elif message.kind == "finished":
                     with np.load(out, allow_pickle=False) as table:
                         return table["y_true"], table["y_prob"]
+
+
+def nothing_learnt(finished: list[TrialResult], stop: Stop) -> RunError:
+    """What to say of a search that has no model to judge."""
+    if not finished:
+        return RunError(
+            f"no trial finished before the search ended ({stop.rule}: {stop.why})",
+            "`automedimg resume` continues it; give it more with `--extend --time`",
+        )
+    reasons = Counter(result.reason or result.state for result in finished)
+    listed = "; ".join(f"{number} x {reason}" for reason, number in reasons.most_common(3))
+    return RunError(
+        f"none of {len(finished)} trials gave a model: {listed}",
+        "trials/*/error.txt and log.txt in the run directory say more",
+    )
