@@ -25,15 +25,19 @@ from automedimg.search.devices import Slot, find_slots
 from automedimg.training.backend import choose_backend
 
 GROWTH = 1.25
-"""A worker is replaced before the next job may make its memory this many times that of its first
-jobs, going by the job that added most so far; a job earlier, its successor imports Keras.
+"""A worker is replaced before the next job may make its memory this many times what it needs, going
+by the job that added most so far; a job earlier, its successor imports Keras.
 
 TensorFlow keeps 5 to 13 MB of each network that was trained, whatever one clears. A worker has a
 sixth more after five small networks than after two: so none has a tenth more than after five.
 """
 
 SETTLED = 2
-"""Jobs after which a worker's memory is what it needs at least."""
+"""Networks that are trained before a worker's memory is what it needs."""
+
+ROOM = 2.0
+"""What else jobs add counts as needed, too, up to so many times the memory after the first two: a
+frozen backbone is built when a first model of it is kept, and is there for all that follow."""
 
 MAX_STARTS = 3
 """Workers of a slot that may end in a row before they began with anything."""
@@ -49,8 +53,12 @@ class _Place:
     process: WorkerProcess
     command: dict[str, Any] = field(default_factory=dict)
     successor: WorkerProcess | None = None
-    settled_bytes: int = 0
+    least_bytes: int = 0
+    """What its worker had after its first two jobs."""
+    needed_bytes: int = 0
     last_bytes: int = 0
+    networks: int = 0
+    """How many its worker has trained, heads on features not counted."""
     most_added_bytes: int = 0
     """What a single job has added to its worker's memory at most, once that had settled."""
     kill_at: float | None = None
@@ -207,25 +215,40 @@ class LocalExecutor(Executor):
 
     def _recycle(self, place: _Place, *, out_of_memory: bool) -> None:
         """Replace a worker that has grown: Keras leaves something behind with each model."""
-        process = place.process
+        process, job = place.process, place.command
         if out_of_memory:
             self._swap(place)
-        elif process.jobs_done <= SETTLED:
-            place.settled_bytes = place.last_bytes = process.memory()
-        elif place.settled_bytes and not self._closed:
-            now = process.memory()
-            added = place.most_added_bytes = max(place.most_added_bytes, now - place.last_bytes)
-            place.last_bytes, limit = now, GROWTH * place.settled_bytes
-            if now + added > limit:
-                self._swap(place)
-            elif now + 2 * added > limit and place.successor is None:
-                place.successor = self._spawn(place.slot)
+            return
+        if self._closed:
+            return
+        if job["do"] == "score":
+            place.networks = 0  # some of it may stay: what a worker needs is seen anew
+            return
+        now, trained = process.memory(), job["spec"]["train"] != "frozen"
+        added, place.last_bytes = now - place.last_bytes, now
+        place.networks += trained
+        if process.jobs_done <= SETTLED or not place.least_bytes:
+            place.least_bytes = place.needed_bytes = now
+        elif not trained or place.networks <= SETTLED:
+            most = round(ROOM * place.least_bytes)
+            place.needed_bytes = max(place.needed_bytes, min(place.needed_bytes + added, most))
+        else:
+            place.most_added_bytes = max(place.most_added_bytes, added)
+        self._make_way(place, now)
+
+    def _make_way(self, place: _Place, now: int) -> None:
+        """Replace a worker whose next job may take it past its limit; prepare that a job before."""
+        added, limit = place.most_added_bytes, GROWTH * place.needed_bytes
+        if now + added > limit:
+            self._swap(place)
+        elif now + 2 * added > limit and place.successor is None:
+            place.successor = self._spawn(place.slot)
 
     def _swap(self, place: _Place) -> None:
         old, place.process = place.process, place.successor or self._spawn(place.slot)
         place.successor = None
         place.kill_at, place.started = None, False
-        place.settled_bytes = place.most_added_bytes = 0
+        place.networks = place.most_added_bytes = place.least_bytes = 0
         old.end()
 
     def _forget_successor(self, process: WorkerProcess) -> None:

@@ -23,7 +23,6 @@ from automedimg.contracts import (
     StageStarted,
     Strategy,
     TrialFinished,
-    TrialResult,
 )
 from automedimg.data import files, places
 from automedimg.data.decoding import Wanted as WantedPixels
@@ -270,18 +269,21 @@ class Session:
         space: SearchSpace,
         executor: Executor,
     ) -> dict[str, Any] | None:
-        metric = self._catalog.metrics.get(self._request.metric)
+        request = self._request
+        metric = self._catalog.metrics.get(request.metric)
         maximize = metric.direction == "maximize"
-        ledger = Ledger(study, maximize, shared=self._request.storage is not None)
+        ledger = Ledger(study, maximize, shared=request.storage is not None)
         decisions = Decisions(self._folder)
         self._announce(run, ledger, decisions, executor)
         defaults = default_choices(space, fit_defaults())
         thrift = self._thrift(data, space, defaults, ledger, maximize)
         self._strategy.prepare(
-            Outline(space.parameters(), defaults, self._request.seed, self._request.epochs, maximize)
+            Outline(
+                space.parameters(), defaults, self._request.seed, self._request.epochs, maximize
+            )
         )
         orchestrator = Orchestrator(
-            Plan.of(self._request, metric, [] if thrift else defaults),
+            Plan.of(request, metric, [] if thrift else defaults),
             ledger,
             space,
             self._strategy,

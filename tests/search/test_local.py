@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from automedimg.contracts import ExecutorOptions, Message, RunContext, ScoreSpec
+from automedimg.contracts import (
+    ExecutorOptions,
+    Message,
+    RunContext,
+    ScoreSpec,
+    TrainMode,
+    TrialSpec,
+)
 from automedimg.executing import process as process_module
 from automedimg.search import local
 from automedimg.search.local import LocalExecutor
@@ -151,42 +158,105 @@ def test_closing_twice_is_fine():
     executor.close()
 
 
+def trial(folder: Path, train: TrainMode = "scratch") -> TrialSpec:
+    """One that fails at once, as there is no context."""
+    return TrialSpec(
+        number=0,
+        seed=0,
+        backbone="net",
+        head="dense",
+        train=train,
+        backbone_values={},
+        head_values={},
+        fit={"preprocessing": "stretch"},
+        weights=None,
+        epochs=1,
+        patience=1,
+        folder=str(folder),
+    )
+
+
 def grown(executor: LocalExecutor, *shares: float) -> None:
-    """Make the worker's memory grow by these factors from its third job on."""
+    """Make the worker's memory grow by these factors from its third trial on."""
     process = executor._places[0].process
     process._memory_bytes = None  # its watch would take readings too
     readings = iter([100, 100, *(round(100 * share) for share in shares)])
     process.memory = lambda **_: next(readings)
 
 
+def work(executor: LocalExecutor, *jobs: TrialSpec | ScoreSpec) -> None:
+    for one in jobs:
+        executor.submit(one)
+    collect(executor, len(jobs))
+
+
 def test_a_worker_that_grows_has_a_successor_before_it_is_replaced(executor, tmp_path):
     place, old = executor._places[0], executor._places[0].process
     grown(executor, 1.12, 1.2)
-    for _ in range(3):
-        executor.submit(job(tmp_path))
-    collect(executor, 3)
+    work(executor, *3 * [trial(tmp_path)])
     successor = place.successor
     assert place.process is old
     assert successor is not None
-    executor.submit(job(tmp_path))
-    collect(executor, 1)
+    work(executor, trial(tmp_path))
     assert place.process is successor
     assert place.successor is None
+
+
+def test_what_heads_share_is_no_growth(executor, tmp_path):
+    """The first model that is kept builds the backbone, which stays for all that follow."""
+    place, old = executor._places[0], executor._places[0].process
+    grown(executor, 1.5, 1.5, 1.6)
+    work(executor, *5 * [trial(tmp_path, "frozen")])
+    assert place.process is old
+    assert place.successor is None
+
+
+def test_heads_may_not_grow_for_ever(executor, tmp_path):
+    place, old = executor._places[0], executor._places[0].process
+    grown(executor, 2.0, 2.4, 2.6)
+    work(executor, *4 * [trial(tmp_path, "frozen")])
+    assert place.process is old
+    work(executor, trial(tmp_path, "frozen"))
+    assert place.process is not old
+
+
+def test_networks_after_heads_settle_anew_and_then_count(executor, tmp_path):
+    place, old = executor._places[0], executor._places[0].process
+    grown(executor, 1.3, 1.4, 1.5, 1.9)
+    heads, networks = 3 * [trial(tmp_path, "frozen")], 2 * [trial(tmp_path)]
+    work(executor, *heads, *networks)
+    assert place.process is old
+    assert place.successor is None
+    work(executor, trial(tmp_path))
+    assert place.process is not old
+
+
+def test_a_verdict_replaces_no_worker(executor, tmp_path):
+    """The network that it loads is wanted for the next split."""
+    place, old = executor._places[0], executor._places[0].process
+    grown(executor, 1.1)  # no further reading is taken
+    work(executor, *3 * [trial(tmp_path)], job(tmp_path), job(tmp_path))
+    assert place.process is old
+
+
+def test_a_worker_that_begins_with_a_verdict_settles_by_its_trials(executor, tmp_path):
+    place, old = executor._places[0], executor._places[0].process
+    grown(executor)
+    work(executor, job(tmp_path), job(tmp_path), *2 * [trial(tmp_path)])
+    assert place.process is old
 
 
 def test_a_successor_that_dies_costs_nothing(executor, tmp_path):
     place = executor._places[0]
     grown(executor, 1.12, 1.2, 1.0)
-    for _ in range(3):
-        executor.submit(job(tmp_path))
-    collect(executor, 3)
+    work(executor, *3 * [trial(tmp_path)])
     died = place.successor
     died.kill("a test killed it")
     until = time.monotonic() + 30
     while place.successor is not None and time.monotonic() < until:
         list(executor.messages(0.2))
-    executor.submit(job(tmp_path))
-    executor.submit(job(tmp_path))
+    executor.submit(trial(tmp_path))
+    executor.submit(trial(tmp_path))
     assert len(collect(executor, 2)) >= 2
     assert place.process is not died
 
