@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from automedimg.report.audit_boxes import boxes
 from automedimg.report.audit_figures import (
@@ -23,7 +23,7 @@ from automedimg.report.audit_gallery import (
     conflict_sets,
     copy_sets,
 )
-from automedimg.report.format import count, counted, finite, number, percent
+from automedimg.report.format import count, counted, finite, marked, number, percent
 from automedimg.report.render import TEMPLATES
 from automedimg.version import __version__
 
@@ -109,16 +109,6 @@ def view(audit: Mapping[str, Any], pictures: Pictures) -> dict[str, Any]:
         "num_unreadable": len(audit.get("unreadable") or ()),
         "warnings": audit.get("warnings") or (),
     }
-
-
-def marked(text: object) -> Markup:
-    """Text with what stands between backticks set as code; all of it escaped."""
-    parts = re.split(r"`([^`]+)`", str(text))
-    pieces = [
-        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
-        for index, part in enumerate(parts)
-    ]
-    return Markup("").join(pieces)
 
 
 def split_headline(text: str) -> tuple[str, list[str]]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from numbers import Real
+
+from markupsafe import Markup, escape
 
 MISSING = "–"
 MAX_DIGITS = 5
@@ -103,3 +106,13 @@ def setting(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(setting(item) for item in value) or MISSING
     return str(value)
+
+
+def marked(text: object) -> Markup:
+    """Text with what stands between backticks set as code; all of it escaped."""
+    parts = re.split(r"`([^`]+)`", str(text))
+    pieces = [
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
+        for index, part in enumerate(parts)
+    ]
+    return Markup("").join(pieces)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from automedimg.report.dataset import facts, findings, split_rows
 from automedimg.report.files import RunFiles
-from automedimg.report.format import count, counted, duration, moment, setting
+from automedimg.report.format import count, counted, duration, marked, moment, setting
 from automedimg.report.learning import learning_figures
 from automedimg.report.making import sessions, settings, versions, web_link
 from automedimg.report.progress import progress_figure
@@ -34,7 +34,9 @@ def render(files: RunFiles) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(count=count, counted=counted, duration=duration, moment=moment)
+    environment.filters.update(
+        count=count, counted=counted, duration=duration, marked=marked, moment=moment
+    )
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
     # The style sheet is ours and holds no data; it must not be escaped inside <style>.
     page = environment.get_template("report.html.j2")

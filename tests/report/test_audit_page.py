@@ -16,7 +16,7 @@ from PIL import Image
 from automedimg.errors import RunError
 from automedimg.report.audit_gallery import MOST_SETS, SIDE, data_uri
 from automedimg.report.audit_page import write_audit
-from automedimg.report.audit_render import marked, split_headline
+from automedimg.report.audit_render import split_headline
 
 HOSTILE = "no/<script>alert(1)</script>\"'&.jpg"
 VOID = {"meta", "img", "br"}
@@ -268,11 +268,6 @@ def test_a_failing_write_leaves_the_old_page(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         write_audit(tmp_path, {}, picture)
     assert path.read_bytes() == old
-
-
-def test_backticks_become_code_and_nothing_else_does():
-    assert marked("`a<b` & c") == "<code>a&lt;b</code> &amp; c"
-    assert marked("a ` b") == "a ` b"
 
 
 def test_a_long_headline_is_divided_by_findings():

@@ -9,7 +9,16 @@ import pytest
 
 from automedimg.contracts.trials import TrialResult
 from automedimg.report.files import RunFiles
-from automedimg.report.format import count, duration, interval, moment, number, percent, setting
+from automedimg.report.format import (
+    count,
+    duration,
+    interval,
+    marked,
+    moment,
+    number,
+    percent,
+    setting,
+)
 from automedimg.report.making import folder_name, web_link
 from automedimg.report.progress import best_so_far, visible_span
 from automedimg.report.svg import element, tick_text, ticks
@@ -111,3 +120,8 @@ def test_one_hopeless_trial_does_not_flatten_the_chart():
     low, high = visible_span(trials(0.5, 0.98, 0.981, 0.985, 0.99), maximize=True)
     assert 0.9 < low < 0.98
     assert 0.99 < high < 1.0
+
+
+def test_backticks_become_code_and_nothing_else_does():
+    assert marked("`a<b` & c") == "<code>a&lt;b</code> &amp; c"
+    assert marked("a ` b") == "a ` b"

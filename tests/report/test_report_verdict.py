@@ -142,12 +142,12 @@ def test_a_result_without_a_model_is_no_verdict(tmp_path: Path):
 
 SHORTCUT = {
     "level": "strong",
-    "verdict": "<width> alone predicts the class with AUC 0.970, without a look at the image.",
+    "verdict": "`<width>` alone predicts the class with AUC 0.970, without a look at the image.",
 }
 
 
 def test_a_shortcut_is_told_beside_the_score(render):
-    told = "&lt;width&gt; alone predicts the class with AUC 0.970"
+    told = "<code>&lt;width&gt;</code> alone predicts the class with AUC 0.970"
     html = render(shortcut=SHORTCUT)
     assert html.index(told) < html.index('id="scores"')
     assert "<width>" not in html
@@ -167,7 +167,7 @@ def test_the_card_of_a_model_warns_of_what_its_scores_may_owe(tmp_path: Path):
         (tmp_path / f"{name}.md").read_text(encoding="utf-8")
         for name in ("plain", "weak", "warned")
     )
-    for warning in ("SYNTHETIC", "68.7 %", "**Shortcut: <width> alone"):
+    for warning in ("SYNTHETIC", "68.7 %", "**Shortcut: `<width>` alone"):
         assert warning in warned
         assert warning not in plain + weak
     assert re.search(r"resized to 128 x 128 \((stretch|crop\+pad)\)", plain)
