@@ -215,19 +215,25 @@ class LocalExecutor(Executor):
 
     def _recycle(self, place: _Place, *, out_of_memory: bool) -> None:
         """Replace a worker that has grown: Keras leaves something behind with each model."""
-        process, job = place.process, place.command
+        job = place.command
         if out_of_memory:
             self._swap(place)
-            return
-        if self._closed:
-            return
-        if job["do"] == "score":
+        elif job["do"] == "score":
             place.networks = 0  # some of it may stay: what a worker needs is seen anew
-            return
-        now, trained = process.memory(), job["spec"]["train"] != "frozen"
+        elif not self._closed:
+            self._weigh(place, trained=job["spec"]["train"] != "frozen")
+
+    def _weigh(self, place: _Place, *, trained: bool) -> None:
+        """See what a trial has left in its worker's memory, and whether there is room for more.
+
+        Args:
+            place: Whose worker has ended a trial.
+            trained: Whether that trained a network, not only a head on features.
+        """
+        now = place.process.memory()
         added, place.last_bytes = now - place.last_bytes, now
         place.networks += trained
-        if process.jobs_done <= SETTLED or not place.least_bytes:
+        if place.process.jobs_done <= SETTLED or not place.least_bytes:
             place.least_bytes = place.needed_bytes = now
         elif not trained or place.networks <= SETTLED:
             most = round(ROOM * place.least_bytes)

@@ -278,9 +278,7 @@ class Session:
         defaults = default_choices(space, fit_defaults())
         thrift = self._thrift(data, space, defaults, ledger, maximize)
         self._strategy.prepare(
-            Outline(
-                space.parameters(), defaults, self._request.seed, self._request.epochs, maximize
-            )
+            Outline(space.parameters(), defaults, request.seed, request.epochs, maximize)
         )
         orchestrator = Orchestrator(
             Plan.of(request, metric, [] if thrift else defaults),

@@ -202,6 +202,8 @@ class Worker:
     def _do(self, command: dict[str, Any]) -> None:
         from automedimg.training import trial
 
+        if command["do"] != "score":
+            self._loaded.drop()
         if command["do"] == "context":
             context = RunContext.from_json(command["context"])
             if self._log is None:
@@ -239,7 +241,6 @@ class Worker:
         from automedimg.training.trial import Trial
         from automedimg.training.trial_data import TrialData
 
-        self._loaded.drop()
         data = TrialData(self._context, spec.fit["preprocessing"])
         result = Trial(spec, data, self._catalog, self._shelf).run(JobTalk(self._line, job))
         return self._ahead.counted(result)
